@@ -1,0 +1,38 @@
+//! Persistence: one set of repositories over one schema, on PostgreSQL and SQLite.
+//!
+//! What stands where:
+//!
+//! | question | file |
+//! | --- | --- |
+//! | how a database is opened, and what it is opened with | [`database`] |
+//! | the only place that begins a transaction | `uow` (writes), `read` (views) |
+//! | a transaction as the ORM's connection | `tx` |
+//! | everything in which the two databases differ | `dialect` |
+//! | the idempotency promise | `idempotency` |
+//! | from outbox to event log, and the audit chain | [`relay`] |
+//! | leasing what is due | [`jobs`] |
+//! | whether this node has the installation's keys | [`keys`] |
+//! | encrypted columns | [`sealed`] |
+//! | migrations at start, and whether this binary may | [`schema`] |
+//! | a context's repositories | `booking/`, `access/`, `tenancy/` |
+//!
+//! Must never know: a rule of a domain, HTTP, the wall clock.
+
+mod access;
+mod booking;
+pub mod database;
+mod dialect;
+mod entities;
+mod idempotency;
+pub mod jobs;
+pub mod keys;
+mod read;
+pub mod relay;
+pub mod schema;
+pub mod sealed;
+mod tenancy;
+mod tx;
+mod uow;
+
+pub use database::{Backend, CommitListener, Database, Options, Parts};
+pub use sealed::{FieldCipher, SealBroken};

@@ -1,0 +1,138 @@
+//! The settings of a hostel, one row each.
+
+use async_trait::async_trait;
+use domicile_kernel::{Currency, HostelId, Instant, StoreError, Zone};
+use domicile_tenancy::{Registration, Settings, SettingsRepository, SettingsView};
+use sea_orm::{FromQueryResult, JsonValue, Value};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    dialect::{IntoStore, corrupt},
+    tx::Tx,
+    uow::SqlUow,
+};
+
+const COLUMNS: &str = "hostel_id, currency, time_zone, minimum_stay_months, approval_required, entry_request_expiry_minutes, \
+    pending_hold_hours, booking_deadline_hours, cancellation_deadline_hours, maintenance_sla_hours, quiet_hours, registration, \
+    default_country, version, updated_at";
+
+#[derive(FromQueryResult)]
+struct SettingsRow {
+    hostel_id: Uuid,
+    currency: String,
+    time_zone: String,
+    minimum_stay_months: i64,
+    approval_required: bool,
+    entry_request_expiry_minutes: i64,
+    pending_hold_hours: i64,
+    booking_deadline_hours: i64,
+    cancellation_deadline_hours: i64,
+    maintenance_sla_hours: JsonValue,
+    quiet_hours: JsonValue,
+    registration: String,
+    default_country: String,
+    version: i64,
+    updated_at: i64,
+}
+
+fn whole(value: i64, column: &str) -> Result<u32, StoreError> {
+    u32::try_from(value).map_err(|_negative_or_huge| corrupt(column))
+}
+
+fn object<T: DeserializeOwned>(value: JsonValue, column: &str) -> Result<T, StoreError> {
+    serde_json::from_value(value).map_err(|_other_shape| corrupt(column))
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default().into()
+}
+
+impl SettingsRow {
+    fn view(self) -> Result<SettingsView, StoreError> {
+        Ok(SettingsView {
+            hostel_id: HostelId::new(self.hostel_id),
+            currency: Currency::parse(&self.currency).map_err(|_unknown| corrupt("hostel_settings.currency"))?,
+            time_zone: Zone::parse(&self.time_zone).map_err(|_unknown| corrupt("hostel_settings.time_zone"))?,
+            minimum_stay_months: whole(self.minimum_stay_months, "hostel_settings.minimum_stay_months")?,
+            approval_required: self.approval_required,
+            entry_request_expiry_minutes: whole(self.entry_request_expiry_minutes, "hostel_settings.entry_request_expiry_minutes")?,
+            pending_hold_hours: whole(self.pending_hold_hours, "hostel_settings.pending_hold_hours")?,
+            booking_deadline_hours: whole(self.booking_deadline_hours, "hostel_settings.booking_deadline_hours")?,
+            cancellation_deadline_hours: whole(self.cancellation_deadline_hours, "hostel_settings.cancellation_deadline_hours")?,
+            maintenance_sla_hours: object(self.maintenance_sla_hours, "hostel_settings.maintenance_sla_hours")?,
+            quiet_hours: object(self.quiet_hours, "hostel_settings.quiet_hours")?,
+            registration: Registration::parse(&self.registration).ok_or_else(|| corrupt("hostel_settings.registration"))?,
+            default_country: self.default_country,
+            version: self.version,
+            updated_at: Instant::from_micros(self.updated_at),
+        })
+    }
+}
+
+/// The settings of one hostel.
+pub(super) async fn load(tx: &Tx, hostel: HostelId) -> Result<Option<SettingsView>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM hostel_settings WHERE hostel_id = $1");
+    tx.one::<SettingsRow>(&sql, [hostel.uuid().into()]).await.store()?.map(SettingsRow::view).transpose()
+}
+
+/// The values in the order of the columns, without the id.
+fn values(view: &SettingsView) -> Vec<Value> {
+    vec![
+        view.currency.code().into(),
+        view.time_zone.name().into(),
+        i64::from(view.minimum_stay_months).into(),
+        view.approval_required.into(),
+        i64::from(view.entry_request_expiry_minutes).into(),
+        i64::from(view.pending_hold_hours).into(),
+        i64::from(view.booking_deadline_hours).into(),
+        i64::from(view.cancellation_deadline_hours).into(),
+        json(&view.maintenance_sla_hours),
+        json(&view.quiet_hours),
+        view.registration.as_str().into(),
+        view.default_country.as_str().into(),
+        view.version.into(),
+        view.updated_at.micros().into(),
+    ]
+}
+
+#[async_trait]
+impl SettingsRepository for SqlUow {
+    async fn find(&mut self, hostel: HostelId) -> Result<Option<Settings>, StoreError> {
+        if self.scope_excludes(hostel) {
+            return Ok(None);
+        }
+        Ok(load(self.tx()?, hostel).await?.map(Settings::restored))
+    }
+
+    async fn insert(&mut self, settings: &Settings) -> Result<(), StoreError> {
+        let view = settings.view();
+        let sql = format!(
+            "INSERT INTO hostel_settings ({COLUMNS}, created_at) \
+             VALUES ($15, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14) ON CONFLICT DO NOTHING"
+        );
+        let mut row = values(view);
+        row.push(view.hostel_id.uuid().into());
+        match self.tx()?.run(&sql, row).await.store()? {
+            1 => Ok(()),
+            _ => Err(StoreError::Conflict("hostel_settings_pkey".to_owned())),
+        }
+    }
+
+    async fn update(&mut self, settings: &Settings, seen: i64) -> Result<(), StoreError> {
+        let view = settings.view();
+        if self.scope_excludes(view.hostel_id) {
+            return Err(StoreError::Stale);
+        }
+        let sql = "UPDATE hostel_settings SET currency = $1, time_zone = $2, minimum_stay_months = $3, approval_required = $4, \
+                   entry_request_expiry_minutes = $5, pending_hold_hours = $6, booking_deadline_hours = $7, \
+                   cancellation_deadline_hours = $8, maintenance_sla_hours = $9, quiet_hours = $10, registration = $11, \
+                   default_country = $12, version = $13, updated_at = $14 WHERE hostel_id = $15 AND version = $16";
+        let mut row = values(view);
+        row.extend([view.hostel_id.uuid().into(), seen.into()]);
+        match self.tx()?.run(sql, row).await.store()? {
+            1 => Ok(()),
+            _ => Err(StoreError::Stale),
+        }
+    }
+}

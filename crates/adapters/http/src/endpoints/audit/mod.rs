@@ -1,0 +1,3 @@
+//! The audit trail (J17).
+
+pub(crate) mod list;

@@ -1,0 +1,121 @@
+//! Whether the house is well: `/health` as one document prints it, `/api/health` as another, and the two short questions
+//! of a load balancer. 200 as long as the database answers, 503 without it; why it does not is in the log only.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use serde_json::{Value, json};
+
+use crate::shell::Shell;
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+struct Report {
+    database: Option<Duration>,
+}
+
+impl Report {
+    async fn of(shell: &Shell) -> Self {
+        let health = shell.health.clone();
+        let asked = shell.finish(async move { tokio::time::timeout(PATIENCE, health.database()).await }).await;
+        let database = match asked {
+            Ok(Ok(Ok(took))) => Some(took),
+            Ok(Ok(Err(cause))) => {
+                tracing::error!(cause, "the database did not answer");
+                None
+            }
+            Ok(Err(_elapsed)) => {
+                tracing::error!("the database did not answer in time");
+                None
+            }
+            Err(error) => {
+                tracing::error!(cause = error.cause(), "the health of the database could not be asked");
+                None
+            }
+        };
+        Self { database }
+    }
+
+    const fn status(&self) -> StatusCode {
+        if self.database.is_some() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    }
+
+    const fn word(&self) -> &'static str {
+        if self.database.is_some() { "healthy" } else { "unhealthy" }
+    }
+}
+
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn uptime(shell: &Shell) -> Duration {
+    shell.ambient.now().since(shell.config.started)
+}
+
+/// `GET /health`.
+pub(crate) async fn whole(shell: Data<Shell>) -> HttpResponse {
+    let report = Report::of(&shell).await;
+    let database = match report.database {
+        Some(took) => json!({
+            "status": "healthy", "responseTime": milliseconds(took), "message": "Database connection successful",
+        }),
+        None => json!({ "status": "unhealthy", "message": "Database does not answer" }),
+    };
+    let memory = match shell.health.resident_bytes() {
+        Some(bytes) => json!({ "status": "healthy", "details": { "residentBytes": bytes } }),
+        None => not_configured(),
+    };
+    let said = json!({
+        "status": report.word(),
+        "dbStatus": if report.database.is_some() { "connected" } else { "disconnected" },
+        "timestamp": shell.ambient.now(),
+        "uptime": uptime(&shell).as_millis() as u64,
+        "version": shell.config.release,
+        "environment": if shell.config.production { "production" } else { "local" },
+        "checks": { "database": database, "redis": not_configured(), "memory": memory },
+    });
+    super::bare(report.status(), &said)
+}
+
+/// `GET /api/health`.
+pub(crate) async fn services(shell: Data<Shell>) -> HttpResponse {
+    let report = Report::of(&shell).await;
+    let database = match report.database {
+        Some(took) => json!({ "status": "up", "response_time_ms": milliseconds(took) }),
+        None => json!({ "status": "down" }),
+    };
+    let said = json!({
+        "status": report.word(),
+        "timestamp": shell.ambient.now(),
+        "services": {
+            "database": database,
+            "redis": not_configured(),
+            "websocket": not_configured(),
+            "payment_gateway": not_configured(),
+        },
+        "version": shell.config.release,
+        "uptime_seconds": uptime(&shell).as_secs(),
+    });
+    super::bare(report.status(), &said)
+}
+
+/// `GET /health/ready`: whether requests may be sent here now.
+pub(crate) async fn ready(shell: Data<Shell>) -> HttpResponse {
+    if !shell.health.accepting() {
+        return super::bare(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "draining" }));
+    }
+    let report = Report::of(&shell).await;
+    let word = if report.database.is_some() { "ready" } else { "not_ready" };
+    super::bare(report.status(), &json!({ "status": word, "timestamp": shell.ambient.now() }))
+}
+
+/// `GET /health/live`: whether the process is there at all.
+pub(crate) async fn live(shell: Data<Shell>) -> HttpResponse {
+    super::bare(StatusCode::OK, &json!({ "status": "alive", "timestamp": shell.ambient.now() }))
+}
+
+fn not_configured() -> Value {
+    json!({ "status": "not_configured" })
+}

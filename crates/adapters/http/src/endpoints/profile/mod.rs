@@ -1,0 +1,4 @@
+//! One's own profile (J16).
+
+pub(crate) mod get;
+pub(crate) mod update;

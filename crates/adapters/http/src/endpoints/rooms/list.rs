@@ -1,0 +1,27 @@
+//! `GET /rooms`: the rooms of the hostel, or those with a free bed on given nights. Kept as bytes until a room or a stay changes.
+
+use actix_web::web::Data;
+use domicile_booking::{ListRooms, RoomView};
+
+use crate::{Answer, ApiError, AppState, Caller, Filters, KeyKind, Listing, SortField, kept};
+
+impl Filters for ListRooms {
+    const SORTS: &'static [SortField] = &[
+        SortField::new("name", KeyKind::Text),
+        SortField::new("monthly_price", KeyKind::Whole),
+        SortField::new("floor", KeyKind::Whole),
+        SortField::new("created_at", KeyKind::Whole),
+    ];
+    const DEFAULT: (&'static str, bool) = ("name", false);
+}
+
+pub(crate) async fn handle(
+    state: Data<AppState>,
+    Caller(call): Caller,
+    listing: Listing<ListRooms>,
+) -> Result<Answer<Vec<RoomView>>, ApiError> {
+    let hostel = call.hostel()?;
+    let (desk, asked, page) = (state.desk.clone(), listing.filters.clone(), listing.page.clone());
+    let load = async move { desk.list_rooms(&call, asked, &page).await };
+    kept::list(&state.shell, kept::ROOMS, hostel, &listing, load).await
+}

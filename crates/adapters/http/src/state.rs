@@ -1,0 +1,25 @@
+//! What handlers work with: the framework's shell and the services of the contexts. The server builds one and hands it to
+//! [`app`](crate::app) or [`serve`](crate::serve).
+
+use domicile_access::{Directory, OwnAccount, SignIn};
+use domicile_booking::FrontDesk;
+use domicile_tenancy::Tenancy;
+
+use crate::shell::Shell;
+
+/// Everything a handler may call. Cheap to clone: every part is shared.
+#[derive(Clone)]
+pub struct AppState {
+    /// Configuration, ports and the runtime.
+    pub shell: Shell,
+    /// Hostels, settings, flags.
+    pub tenancy: Tenancy,
+    /// Registering, codes, signing in.
+    pub sign_in: SignIn,
+    /// A person's own account.
+    pub own: OwnAccount,
+    /// The people of a hostel, and its audit trail.
+    pub directory: Directory,
+    /// Rooms and bookings.
+    pub desk: FrontDesk,
+}

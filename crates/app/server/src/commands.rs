@@ -1,0 +1,103 @@
+//! The commands beside `serve`.
+
+use std::{io::Read, time::Duration};
+
+use anyhow::{Context, bail};
+use domicile_access::{Password, usecases::directory::CreateSuperAdmin};
+use domicile_db::{Database, schema};
+use domicile_kernel::{Ambient, Fault, Purpose, Scope, fault::Detail};
+
+use crate::{
+    house::House,
+    settings::Settings,
+};
+
+/// `migrate`.
+#[expect(clippy::print_stdout, reason = "a command's answer")]
+pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&settings.data_dir)?;
+    let applied = schema::migrate(&settings.owner_url).await?;
+    println!("{applied} migrations applied; the schema is at release {}", domicile_migration::RELEASE);
+    Ok(())
+}
+
+/// `admin create`.
+#[expect(clippy::print_stdout, reason = "a command's answer")]
+pub async fn create_admin(settings: Settings, ambient: Ambient, email: String, password_stdin: bool) -> anyhow::Result<()> {
+    let password = if password_stdin { read_password()? } else { ask_password()? };
+    let house = House::open(settings, ambient).await?;
+    let call = house.operator(Scope::System(Purpose::Installation));
+    let command =
+        CreateSuperAdmin { email: Some(email), password: Some(Password::new(password)), ..CreateSuperAdmin::default() };
+    match house.directory.create_super_admin(&call, command).await {
+        Ok(made) => println!("{} is a super_admin now ({})", made.email, made.id),
+        Err(error) => {
+            if let Detail::Fields(fields) = error.detail() {
+                let told: Vec<String> = fields.0.into_iter().map(|field| field.message).collect();
+                bail!("{}", told.join("; "));
+            }
+            return Err(error.into());
+        }
+    }
+    house.database.close().await;
+    Ok(())
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(4_096).read_to_string(&mut text).context("the password could not be read from standard input")?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Asks at the terminal; the password is shown while it is typed, which the prompt says.
+#[expect(clippy::print_stdout, reason = "a prompt")]
+fn ask_password() -> anyhow::Result<String> {
+    use std::io::Write;
+    print!("Password (shown while you type; use --password-stdin in scripts): ");
+    std::io::stdout().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("the password could not be read")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// `doctor`: one line each, and a failure at the end when one of them is bad.
+#[expect(clippy::print_stdout, reason = "a command's answer")]
+pub async fn doctor(settings: Settings, ambient: Ambient) -> anyhow::Result<()> {
+    let mut bad = 0;
+    let mut tell = |good: bool, line: String| {
+        println!("{} {line}", if good { "ok  " } else { "BAD " });
+        bad += usize::from(!good);
+    };
+    tell(true, format!("configuration: {:?} profile, listen {}, data in {}", settings.profile, settings.listen, settings.data_dir.display()));
+    if settings.owner_url == settings.database_url && domicile_db::Backend::of(&settings.database_url) == Some(domicile_db::Backend::Postgres) {
+        tell(true, "database: one URL owns the tables and serves; fine on one machine, give database.owner_url elsewhere".to_owned());
+    }
+    match &settings.smtp_url {
+        Some(_) => tell(true, format!("mail: by SMTP, from {}", settings.mail_from)),
+        None => tell(true, format!("mail: to files in {}", settings.data_dir.join("outbox").display())),
+    }
+    match House::open(settings, ambient.clone()).await {
+        Ok(house) => {
+            tell(true, format!("database: {:?}, schema at release {}, keys fit", house.database.backend(), domicile_migration::RELEASE));
+            let (good, line) = clock(&house.database, &ambient).await;
+            tell(good, line);
+            house.database.close().await;
+        }
+        Err(error) => tell(false, format!("house: {error:#}")),
+    }
+    if bad > 0 {
+        bail!("{bad} of the checks are bad");
+    }
+    Ok(())
+}
+
+async fn clock(database: &Database, ambient: &Ambient) -> (bool, String) {
+    match database.clock_micros().await {
+        Ok(None) => (true, "clock: the database has none of its own".to_owned()),
+        Ok(Some(theirs)) => {
+            let apart = Duration::from_micros(theirs.abs_diff(ambient.now().micros()));
+            (apart < Duration::from_secs(2), format!("clock: {} ms from the database's", apart.as_millis()))
+        }
+        Err(error) => (false, format!("clock: the database's cannot be read: {error}")),
+    }
+}

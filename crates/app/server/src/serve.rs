@@ -1,0 +1,160 @@
+//! Running the server: everything that runs beside the requests, the requests themselves, and an orderly end.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use domicile_http::{AppState, HttpConfig, Shell};
+use domicile_kernel::{Instant, ports::Ambient};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{
+    background,
+    bridges::Kept,
+    demo,
+    gate::{Notes, Wellness},
+    house::House,
+    settings::{Profile, Settings},
+};
+
+/// What runs beside the requests, and how it is told to end.
+pub struct Backstage {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// What the HTTP adapter is given.
+pub struct Front {
+    /// What handlers work with.
+    pub state: AppState,
+    /// For draining.
+    pub wellness: Arc<Wellness>,
+}
+
+impl Backstage {
+    /// Starts relay, follower, worker and the writer of refusals, and builds what the HTTP adapter is given.
+    pub async fn start(house: &House) -> anyhow::Result<(Self, Front)> {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let (notes, notes_loop) = Notes::new(house.ambient.clone());
+        tasks.spawn(notes_loop.run(house.database.clone()));
+        tasks.spawn(background::relay(house.database.clone(), Arc::clone(&house.seal), Arc::clone(&house.after), stopped.clone()));
+        tasks.spawn(background::follow(house.database.clone(), Arc::clone(&house.after), stopped.clone()));
+        let worker = house.worker();
+        worker.plan_sweeps().await.context("the sweeps could not be planned")?;
+        tasks.spawn(background::work(worker, Arc::clone(&house.after), stopped));
+        let wellness = Arc::new(Wellness::new(house.database.clone()));
+        let shell = Shell {
+            config: http_config(&house.settings, &house.ambient)?,
+            ambient: house.ambient.clone(),
+            gate: Arc::new(house.admissions.clone()),
+            refusals: Arc::new(notes),
+            cache: Arc::new(Kept(Arc::clone(&house.cache))),
+            health: Arc::clone(&wellness) as Arc<dyn domicile_http::ports::Health>,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let state = AppState {
+            shell,
+            tenancy: house.tenancy.clone(),
+            sign_in: house.sign_in.clone(),
+            own: house.own.clone(),
+            directory: house.directory.clone(),
+            desk: house.front_desk.clone(),
+        };
+        Ok((Self { tasks, stop }, Front { state, wellness }))
+    }
+
+    /// Tells everything to end and waits for it, at most so long.
+    pub async fn end(mut self, patience: Duration) {
+        // Nobody listening any more is what is wanted.
+        let _ = self.stop.send(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("something beside the requests did not end in time");
+        }
+    }
+}
+
+fn http_config(settings: &Settings, ambient: &Ambient) -> anyhow::Result<HttpConfig> {
+    let sunset: Instant = settings.v0_sunset.parse().context("api.v0_sunset")?;
+    Ok(HttpConfig {
+        production: settings.profile == Profile::Production,
+        allowed_origins: settings.allowed_origins.clone(),
+        sunset,
+        ..HttpConfig::local(ambient.now())
+    })
+}
+
+/// Serves until told to end.
+pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let drain = Duration::from_secs(settings.drain_seconds);
+    let house = House::open(settings, ambient).await?;
+    let listener = TcpListener::bind(house.settings.listen).with_context(|| format!("cannot listen on {}", house.settings.listen))?;
+    listener.set_nonblocking(true)?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let table = if with_demo { furnish(&house, &base_url).await? } else { None };
+
+    let (backstage, front) = Backstage::start(&house).await?;
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = domicile_http::serve(listener, workers, front.state)?;
+    let handle = server.handle();
+    let mut serving = tokio::spawn(server);
+    announce(&base_url, &house, table.as_deref());
+
+    let mut ended = None;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        result = &mut serving => ended = Some(result),
+    }
+    if let Some(result) = ended {
+        result.context("the HTTP server ended")??;
+    } else {
+        tracing::info!(seconds = drain.as_secs(), "draining");
+        front.wellness.drain();
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        handle.stop(true).await;
+        serving.await.context("the HTTP server ended")??;
+    }
+    backstage.end(Duration::from_secs(10)).await;
+    house.database.close().await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn furnish(house: &House, base_url: &str) -> anyhow::Result<Option<String>> {
+    let data_dir = &house.settings.data_dir;
+    if let Some(made) = demo::furnish(house, base_url).await? {
+        demo::write(&made, data_dir)?;
+        return Ok(Some(demo::table(&made)));
+    }
+    if let Some(known) = demo::reread(data_dir, base_url) {
+        std::fs::write(data_dir.join("demo.json"), serde_json::to_vec_pretty(&known)?)?;
+    }
+    Ok(Some(format!("  The database is not empty; the logins of the demo stand in {}", data_dir.join("demo.json").display())))
+}
+
+/// Tells a person where to look. The first line is for scripts.
+#[expect(clippy::print_stdout, reason = "the terminal is where a person started it")]
+fn announce(base_url: &str, house: &House, demo: Option<&str>) {
+    println!("listening on {base_url}");
+    println!();
+    println!("  API            {base_url}/api");
+    println!("  documentation  {base_url}/docs");
+    println!("  health         {base_url}/health");
+    if house.settings.smtp_url.is_none() {
+        println!("  mail           {}", house.settings.data_dir.join("outbox").display());
+    }
+    if let Some(table) = demo {
+        println!("\n{table}");
+    }
+}

@@ -1,0 +1,3 @@
+//! The whole of it: the `domicile` binary and the house it is built of, on real databases.
+
+mod import;

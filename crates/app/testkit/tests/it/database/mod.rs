@@ -1,0 +1,16 @@
+//! What the database layer promises, proved on real databases: through its ports where a port shows it, past them where
+//! only the rows do.
+
+mod audit;
+mod booking;
+mod catalogue;
+mod contracts;
+mod idempotency;
+mod isolation;
+mod jobs;
+mod limits;
+mod pool;
+mod relay;
+mod schema;
+mod sealed;
+mod trips;

@@ -1,0 +1,213 @@
+//! Moving to another bed, extending, cutting short, correcting.
+
+use domicile_booking::{CreateBooking, UpdateBooking, UpdateRoom, model::HouseTerms};
+use pollster::block_on;
+
+use crate::house::{House, cedis, code, new_room, new_stay, text, wrong};
+
+fn until(day: &str) -> UpdateBooking {
+    UpdateBooking { check_out_date: text(day), ..UpdateBooking::default() }
+}
+
+fn into(room: impl ToString) -> UpdateBooking {
+    UpdateBooking { room_id: Some(room.to_string()), ..UpdateBooking::default() }
+}
+
+#[test]
+fn a_stay_moves_to_another_room_at_that_rooms_price() {
+    block_on(async {
+        let house = House::new();
+        let attic = house.room("Attic", 1).await;
+        let dearer = domicile_booking::CreateRoom { monthly_price: Some(cedis(60_000)), ..new_room("Suite", 2) };
+        let suite = house.desk.create_room(&house.manager(), dearer).await.unwrap();
+        let stay = house.lived_in(&attic, 0).await;
+        let moved = house.desk.update_booking(&house.manager(), stay.id, stay.version, into(suite.id)).await.unwrap();
+        assert_eq!((moved.room_id, moved.bed_id), (suite.id, suite.beds[0].id));
+        assert_eq!((moved.total_price, moved.price_rule.monthly_price), (cedis(240_000), cedis(60_000)));
+        assert_eq!((moved.version, moved.status), (stay.version + 1, stay.status));
+        let event = house.last_event();
+        assert_eq!((event.kind, &event.data["change"]), ("booking.updated", &"moved".into()));
+        let next = CreateBooking { check_in_date: text("2026-02-01"), ..new_stay(&attic) };
+        assert!(house.desk.create_booking(&house.student(1), next).await.is_ok(), "the bed it left is free");
+    });
+}
+
+#[test]
+fn a_stay_moves_to_another_bed_of_its_room() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 2).await, house.room("Cellar", 1).await);
+        let (first, second) = (house.stay(&attic, 0).await, house.stay(&attic, 1).await);
+        let to_bed = |bed: String| UpdateBooking { bed_id: Some(bed), ..UpdateBooking::default() };
+        let taken = to_bed(second.bed_id.to_string());
+        assert_eq!(code(house.desk.update_booking(&house.manager(), first.id, 1, taken).await), "ROOM_UNAVAILABLE");
+        let elsewhere = to_bed(cellar.beds[0].id.to_string());
+        let refused = wrong(house.desk.update_booking(&house.manager(), first.id, 1, elsewhere).await);
+        assert_eq!(refused, ["bed_id: There is no such bed in this room"]);
+        let both = UpdateBooking { bed_id: Some(cellar.beds[0].id.to_string()), ..into(cellar.id) };
+        let moved = house.desk.update_booking(&house.manager(), first.id, 1, both).await.unwrap();
+        assert_eq!(moved.bed_id, cellar.beds[0].id);
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), second.id, 1, into(cellar.id)).await),
+            "ROOM_UNAVAILABLE"
+        );
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), second.id, 1, into(house.ambient.ids.uuid())).await),
+            "NOT_FOUND"
+        );
+    });
+}
+
+#[test]
+fn a_stay_is_extended_and_cut_short_at_the_agreed_price() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let stay = house.lived_in(&room, 0).await;
+        let dearer = UpdateRoom { monthly_price: Some(cedis(90_000)), ..UpdateRoom::default() };
+        house.desk.update_room(&house.manager(), room.id, 1, dearer).await.unwrap();
+        let longer = house.desk.update_booking(&house.manager(), stay.id, 3, until("2026-07-01")).await.unwrap();
+        assert_eq!((longer.total_price, longer.bed_id), (cedis(225_000), stay.bed_id));
+        assert_eq!(house.last_event().data["change"], "extended");
+        let shorter = house.desk.update_booking(&house.manager(), stay.id, 4, until("2026-02-15")).await.unwrap();
+        assert_eq!(shorter.total_price, cedis(22_500));
+        assert_eq!(house.last_event().data["change"], "shortened");
+    });
+}
+
+#[test]
+fn a_stay_cannot_be_extended_into_somebody_elses_or_its_guests_other_one() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let stay = house.stay(&attic, 0).await;
+        let summer = |room| CreateBooking {
+            check_in_date: text("2026-06-01"),
+            check_out_date: text("2026-08-01"),
+            ..new_stay(room)
+        };
+        house.desk.create_booking(&house.student(1), summer(&attic)).await.unwrap();
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-06-02")).await),
+            "ROOM_UNAVAILABLE"
+        );
+        house.desk.create_booking(&house.student(0), summer(&cellar)).await.unwrap();
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-06-02")).await),
+            "BOOKING_CONFLICT"
+        );
+        let stays = house.desk.booking(&house.manager(), stay.id).await.unwrap();
+        assert_eq!(stays, stay, "a refused change changes nothing");
+    });
+}
+
+#[test]
+fn a_room_that_is_not_let_lets_go_but_takes_no_more() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 2).await, house.room("Cellar", 1).await);
+        let stay = house.stay(&attic, 0).await;
+        let closed = || UpdateRoom { status: text("maintenance"), ..UpdateRoom::default() };
+        house.desk.update_room(&house.manager(), attic.id, 1, closed()).await.unwrap();
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-07-01")).await),
+            "ROOM_UNAVAILABLE"
+        );
+        assert!(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-05-01")).await.is_ok());
+        house.desk.update_room(&house.manager(), cellar.id, 1, closed()).await.unwrap();
+        assert_eq!(
+            code(house.desk.update_booking(&house.manager(), stay.id, 2, into(cellar.id)).await),
+            "ROOM_UNAVAILABLE"
+        );
+    });
+}
+
+#[test]
+fn new_days_obey_the_rules_of_days() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let stay = house.stay(&room, 0).await;
+        let days = |check_in: &str, check_out: &str| UpdateBooking {
+            check_in_date: text(check_in),
+            check_out_date: text(check_out),
+            ..UpdateBooking::default()
+        };
+        let (desk, manager) = (&house.desk, house.manager());
+        for (check_in, check_out, want) in [
+            ("2026-01-19", "2026-06-01", "check_in_date: Check-in date must be today or in the future"),
+            ("2026-02-01", "soon", "check_out_date: Invalid date format"),
+            ("2026-02-01", "2026-02-01", "check_out_date: Check-out date must be after check-in date"),
+            ("2026-02-01", "2026-02-27", "check_out_date: Minimum booking duration is 1 month"),
+        ] {
+            assert_eq!(wrong(desk.update_booking(&manager, stay.id, 1, days(check_in, check_out)).await), [want]);
+        }
+        let later = desk.update_booking(&manager, stay.id, 1, days("2026-03-01", "2026-07-01")).await.unwrap();
+        assert_eq!((later.check_in_date.to_string().as_str(), later.version), ("2026-03-01", 2));
+        assert_eq!(house.last_event().data["change"], "rescheduled");
+    });
+}
+
+#[test]
+fn who_lives_here_keeps_the_first_day_and_can_leave_from_today_on() {
+    block_on(async {
+        let house = House::with_terms(HouseTerms { minimum_stay_months: 3, ..HouseTerms::default() });
+        let room = house.room("Attic", 1).await;
+        let stay = house.lived_in(&room, 0).await;
+        house.go_to("2026-02-10T08:00:00Z");
+        let (desk, manager) = (&house.desk, house.manager());
+        let other_start = UpdateBooking { check_in_date: text("2026-02-20"), ..UpdateBooking::default() };
+        let refused = wrong(desk.update_booking(&manager, stay.id, 3, other_start).await);
+        assert_eq!(refused, ["check_in_date: The check-in date cannot be changed after check-in"]);
+        let refused = wrong(desk.update_booking(&manager, stay.id, 3, until("2026-02-09")).await);
+        assert_eq!(refused, ["check_out_date: Check-out date must be today or in the future"]);
+        let same_start = UpdateBooking { check_in_date: text("2026-02-01"), ..until("2026-02-10") };
+        let shorter = desk.update_booking(&manager, stay.id, 3, same_start).await.unwrap();
+        assert_eq!(shorter.check_out_date.to_string(), "2026-02-10");
+    });
+}
+
+#[test]
+fn the_guest_corrects_contact_and_wishes_and_nothing_else() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 2).await;
+        let stay = house.stay(&room, 0).await;
+        let (desk, guest) = (&house.desk, house.student(0));
+        let particulars = || UpdateBooking {
+            emergency_contact_name: text("Esi"),
+            emergency_contact_phone: text("+233 24 000 0000"),
+            special_requests: text("quiet"),
+            ..UpdateBooking::default()
+        };
+        let corrected = desk.update_booking(&guest, stay.id, 1, particulars()).await.unwrap();
+        assert_eq!(corrected.emergency_contact_phone.as_deref(), Some("+233240000000"));
+        let event = house.last_event();
+        assert_eq!(event.data["change"], "corrected");
+        assert!(!event.data.to_string().contains("Esi") && !event.data.to_string().contains("quiet"));
+        let fewer = UpdateBooking { special_requests: text(" "), ..UpdateBooking::default() };
+        let corrected = desk.update_booking(&guest, stay.id, 2, fewer).await.unwrap();
+        assert_eq!(corrected.special_requests, None);
+        assert_eq!(corrected.emergency_contact_name.unwrap().as_str(), "Esi", "what was not sent stays");
+        assert_eq!(
+            code(desk.update_booking(&guest, stay.id, 3, until("2026-07-01")).await),
+            "INSUFFICIENT_PERMISSIONS"
+        );
+        assert_eq!(code(desk.update_booking(&house.student(1), stay.id, 3, particulars()).await), "FORBIDDEN");
+        assert_eq!(code(desk.update_booking(&guest, stay.id, 1, particulars()).await), "VERSION_CONFLICT");
+    });
+}
+
+#[test]
+fn an_empty_change_and_a_lone_reason_are_refused() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let stay = house.stay(&room, 0).await;
+        let refused = wrong(house.desk.update_booking(&house.manager(), stay.id, 1, UpdateBooking::default()).await);
+        assert_eq!(refused, ["body: Send at least one field to change"]);
+        let lone = UpdateBooking { reason: text("because"), ..UpdateBooking::default() };
+        let refused = wrong(house.desk.update_booking(&house.manager(), stay.id, 1, lone).await);
+        assert_eq!(refused, ["reason: reason goes with status rejected or cancelled only"]);
+    });
+}

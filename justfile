@@ -1,0 +1,41 @@
+# Short names for what is done often. No script needs them: each is a line that can be typed.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Installs what the tests need and proves that it starts.
+setup:
+    DOMICILE_TEST_STEPS=none sh deploy/test.sh
+
+# Starts the server; `just run --demo` fills it with two hostels.
+run *arguments:
+    cargo run -- serve {{arguments}}
+
+# Runs the tests; arguments go to the test runner.
+test *arguments:
+    DOMICILE_TEST_STEPS="build test" sh deploy/test.sh {{arguments}}
+
+# Runs the tests of the rules only: no database, no network.
+test-unit *arguments:
+    cargo test --all-features $(for crate in crates/domain/*/; do printf ' -p domicile-%s' "$(basename "$crate")"; done) {{arguments}}
+
+# Looks for what the compiler does not mind.
+lint:
+    cargo clippy --workspace --all-features --all-targets -- -D warnings
+
+# Lays out the sources.
+fmt:
+    cargo fmt --all
+
+# Does all that has to pass before a change goes in.
+check *arguments:
+    sh deploy/test.sh {{arguments}}
+
+# Builds the documentation of the crates.
+docs:
+    cargo doc --workspace --all-features --no-deps
+
+# Writes the OpenAPI documents, one a version.
+openapi:
+    cargo run -- openapi --out docs/openapi

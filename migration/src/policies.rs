@@ -1,0 +1,135 @@
+//! Who may touch which row: every row-level policy and every grant of PostgreSQL, in one place.
+//!
+//! Two roles that are members of nothing: `domicile_app` sees the rows of the hostel or the account that its transaction
+//! named in `app.hostel_id` and `app.account_id`; `domicile_system` sees every row of the tables it is granted. Neither owns
+//! a table, and row security is forced, so the owner is bound as well. Every rule is an equality that an index can serve.
+
+/// One policy: a role sees and writes the rows of a table that the rule admits.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The table.
+    pub table: &'static str,
+    /// The policy's name, unique within the table.
+    pub name: &'static str,
+    /// The role it speaks of.
+    pub role: &'static str,
+    /// The rule, for USING and WITH CHECK alike.
+    pub rule: &'static str,
+}
+
+/// What each role may do with a table at all; empty for nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant {
+    /// The table.
+    pub table: &'static str,
+    /// Of `domicile_app`.
+    pub app: &'static str,
+    /// Of `domicile_system`.
+    pub system: &'static str,
+}
+
+const HOSTEL: &str = "hostel_id = (SELECT nullif(current_setting('app.hostel_id', true), '')::uuid)";
+const HOSTEL_ITSELF: &str = "id = (SELECT nullif(current_setting('app.hostel_id', true), '')::uuid)";
+const ACCOUNT: &str = "account_id = (SELECT nullif(current_setting('app.account_id', true), '')::uuid)";
+const ACCOUNT_ITSELF: &str = "id = (SELECT nullif(current_setting('app.account_id', true), '')::uuid)";
+const ALL: &str = "true";
+
+const fn hostel(table: &'static str) -> Policy {
+    Policy { table, name: "app_by_hostel", role: "domicile_app", rule: HOSTEL }
+}
+
+const fn account(table: &'static str) -> Policy {
+    Policy { table, name: "app_by_account", role: "domicile_app", rule: ACCOUNT }
+}
+
+const fn system(table: &'static str) -> Policy {
+    Policy { table, name: "system", role: "domicile_system", rule: ALL }
+}
+
+/// Every policy. A table without one for a role is closed to it.
+pub const POLICIES: &[Policy] = &[
+    Policy { table: "hostels", name: "app_by_hostel", role: "domicile_app", rule: HOSTEL_ITSELF },
+    system("hostels"),
+    hostel("hostel_settings"),
+    system("hostel_settings"),
+    hostel("feature_flags"),
+    system("feature_flags"),
+    Policy { table: "accounts", name: "app_by_account", role: "domicile_app", rule: ACCOUNT_ITSELF },
+    system("accounts"),
+    hostel("memberships"),
+    account("memberships"),
+    system("memberships"),
+    account("sessions"),
+    system("sessions"),
+    account("challenges"),
+    system("challenges"),
+    hostel("rooms"),
+    hostel("beds"),
+    hostel("bookings"),
+    hostel("outbox"),
+    account("outbox"),
+    system("outbox"),
+    hostel("events"),
+    account("events"),
+    system("events"),
+    system("stream_heads"),
+    hostel("audit_log"),
+    account("audit_log"),
+    system("audit_log"),
+    system("audit_heads"),
+    hostel("idempotency_keys"),
+    account("idempotency_keys"),
+    system("idempotency_keys"),
+    hostel("jobs"),
+    account("jobs"),
+    system("jobs"),
+    system("key_fingerprints"),
+    system("schema_marks"),
+];
+
+/// Every grant. The audit trail can be written and read, never changed: only the relay may number and seal a row.
+pub const GRANTS: &[Grant] = &[
+    Grant { table: "hostels", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "hostel_settings", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "feature_flags", app: "SELECT, INSERT, UPDATE", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "accounts", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "memberships", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "sessions", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "challenges", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "rooms", app: "SELECT, INSERT, UPDATE", system: "" },
+    Grant { table: "beds", app: "SELECT, INSERT, UPDATE, DELETE", system: "" },
+    Grant { table: "bookings", app: "SELECT, INSERT, UPDATE, DELETE", system: "" },
+    Grant { table: "outbox", app: "INSERT", system: "SELECT, INSERT, DELETE" },
+    Grant { table: "events", app: "SELECT", system: "SELECT, INSERT, DELETE" },
+    Grant { table: "stream_heads", app: "", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "audit_log", app: "SELECT, INSERT", system: "SELECT, INSERT, UPDATE (seq, hash)" },
+    Grant { table: "audit_heads", app: "", system: "SELECT, INSERT, UPDATE" },
+    Grant { table: "idempotency_keys", app: "SELECT, INSERT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "jobs", app: "SELECT, INSERT, UPDATE, DELETE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "key_fingerprints", app: "", system: "SELECT, INSERT" },
+    Grant { table: "schema_marks", app: "", system: "SELECT" },
+];
+
+/// The statement that makes one policy.
+#[must_use]
+pub fn create_policy(policy: &Policy) -> String {
+    let Policy { table, name, role, rule } = policy;
+    format!("CREATE POLICY {name} ON {table} FOR ALL TO {role} USING ({rule}) WITH CHECK ({rule})")
+}
+
+/// The statements that force row security and give a table its grants.
+#[must_use]
+pub fn protect(grant: &Grant) -> Vec<String> {
+    let Grant { table, app, system } = grant;
+    let mut statements = vec![
+        format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
+        format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"),
+        format!("REVOKE ALL ON {table} FROM PUBLIC"),
+    ];
+    for (role, rights) in [("domicile_app", app), ("domicile_system", system)] {
+        if !rights.is_empty() {
+            statements.push(format!("GRANT {rights} ON {table} TO {role}"));
+        }
+    }
+    statements
+}
