@@ -266,14 +266,14 @@ CREATE TABLE audit_heads (
   hash TEXT NOT NULL
 );;
 
--- One row a promise (W9). outcome is null only inside the transaction that keeps the promise.
+-- One row a promise (W9). outcome is ciphertext, and null only inside the transaction that keeps the promise.
 CREATE TABLE idempotency_keys (
   account_id {uuid} NOT NULL,
   hostel_scope {uuid} NOT NULL,
   key TEXT NOT NULL,
   hostel_id {uuid},
   fingerprint {bytes} NOT NULL,
-  outcome {json},
+  outcome {bytes},
   created_at BIGINT NOT NULL,
   PRIMARY KEY (account_id, hostel_scope, key)
 );;

@@ -19,13 +19,19 @@ pub enum KeyMismatch {
     #[error("this node lacks key {0}, which the database was written with. Give it the installation's key ring.")]
     Missing(String),
     /// The node has another secret under a known id.
-    #[error("key {0} of this node is not the key {0} the database was written with. Give it the installation's key ring.")]
+    #[error(
+        "key {0} of this node is not the key {0} the database was written with. Give it the installation's key ring."
+    )]
     Different(String),
 }
 
 impl Database {
     /// Compares a node's keys, by id and fingerprint, with those the database knows, and notes new ones.
-    pub async fn check_keys(&self, keys: &[(String, String)], now: Instant) -> Result<Result<(), KeyMismatch>, StoreError> {
+    pub async fn check_keys(
+        &self,
+        keys: &[(String, String)],
+        now: Instant,
+    ) -> Result<Result<(), KeyMismatch>, StoreError> {
         let tx = self.write_tx(&Scope::System(Purpose::Installation)).await?;
         let known = tx.all::<Known>("SELECT key_id, fingerprint FROM key_fingerprints", []).await.store()?;
         for row in &known {
@@ -37,7 +43,8 @@ impl Database {
                 Some(_) => {}
             }
         }
-        let sql = "INSERT INTO key_fingerprints (key_id, fingerprint, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO key_fingerprints (key_id, fingerprint, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         for (id, fingerprint) in keys.iter().filter(|(id, _)| !known.iter().any(|row| row.key_id == *id)) {
             tx.run(sql, [id.clone().into(), fingerprint.clone().into(), now.micros().into()]).await.store()?;
         }

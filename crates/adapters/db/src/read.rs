@@ -100,7 +100,8 @@ impl ListQuery<'_> {
             let key_place = self.values.len();
             self.values.push(after.id.into());
             let id_place = self.values.len();
-            self.from.push_str(&format!(" AND ({column}, {id}) {beyond} (${key_place}, ${id_place})"));
+            let behind = format!(" AND ({column}, {id}) {beyond} (${key_place}, ${id_place})");
+            self.from.push_str(&behind);
         }
         let order = format!("ORDER BY {column} {direction}, {id} {direction}");
         match &page.position {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domicile_kernel::{Event, EventId, HostelId, Instant, Purpose, Scope, StoreError};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, sqlx::postgres::PgListener};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -121,6 +121,51 @@ impl Database {
             })?;
         }
         Ok(())
+    }
+}
+
+/// The wake-ups that other nodes' relays send. One may be lost, with the connection it should have come by; whoever waits for
+/// them polls besides.
+pub struct Wakeups(Option<PgListener>);
+
+impl std::fmt::Debug for Wakeups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Wakeups").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Wakeups {
+    /// Waits for the next one; forever where there are no other nodes or nobody can be heard.
+    pub async fn next(&mut self) {
+        if let Some(listener) = &mut self.0 {
+            match listener.recv().await {
+                Ok(_notification) => return,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "wake-ups of other nodes are not heard any more");
+                    self.0 = None;
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Database {
+    /// Begins to hear other nodes' wake-ups, over a connection of its own.
+    pub async fn wakeups(&self) -> Wakeups {
+        let crate::database::Pools::Postgres { system, .. } = &self.pools else { return Wakeups(None) };
+        let listening = async {
+            let mut listener = PgListener::connect_with(system).await?;
+            listener.listen("domicile_events").await?;
+            Ok::<_, sea_orm::sqlx::Error>(listener)
+        };
+        match listening.await {
+            Ok(listener) => Wakeups(Some(listener)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "wake-ups of other nodes cannot be heard");
+                Wakeups(None)
+            }
+        }
     }
 }
 

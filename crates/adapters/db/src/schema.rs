@@ -1,6 +1,9 @@
 //! The schema at start: applying the history under a lock, and refusing a database that is ahead of this binary.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+};
 
 use domicile_migration::{Migrator, RELEASE};
 use sea_orm::{
@@ -63,6 +66,7 @@ pub async fn migrate(owner_url: &str) -> Result<u32, SchemaError> {
                 .busy_timeout(std::time::Duration::from_secs(5))
                 .foreign_keys(true);
             let _alone = sqlite_lock(options.get_filename()).await?;
+            keep_to_owner(options.get_filename())?;
             let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
             let applied = apply(&SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone())).await;
             pool.close().await;
@@ -78,13 +82,38 @@ async fn sqlite_lock(database: &Path) -> Result<File, SchemaError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".migrating");
     let locked = tokio::task::spawn_blocking(move || {
-        let file = File::options().create(true).truncate(false).write(true).open(name)?;
+        let file = owners().truncate(false).open(name)?;
         file.lock().map(|()| file)
     });
     let failed = |error: &dyn std::error::Error| {
-        SchemaError::Database(DbErr::Custom(format!("the schema cannot be locked beside {}: {error}", database.display())))
+        SchemaError::Database(DbErr::Custom(format!(
+            "the schema cannot be locked beside {}: {error}",
+            database.display()
+        )))
     };
     locked.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}
+
+/// Makes the file of a new database readable by its owner only, before SQLite makes it for everybody; what SQLite puts
+/// beside it has the same mode. A file that is there keeps the mode its owner gave it.
+fn keep_to_owner(database: &Path) -> Result<(), SchemaError> {
+    // A database in memory has a name, but no folder where it could lie.
+    let in_a_folder = database.parent().is_some_and(Path::is_dir);
+    if !in_a_folder || database.exists() {
+        return Ok(());
+    }
+    owners().truncate(false).open(database).map(drop).map_err(|error| {
+        SchemaError::Database(DbErr::Custom(format!("{} cannot be made: {error}", database.display())))
+    })
+}
+
+/// How a file is opened that only its owner may read.
+fn owners() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 async fn apply(db: &DatabaseConnection) -> Result<u32, SchemaError> {

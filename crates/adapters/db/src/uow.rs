@@ -65,7 +65,16 @@ impl SqlUow {
             at: database.parts.clock.now().micros(),
         };
         let slot = match (&call.idempotency, call.actor.account()) {
-            (Some(key), Some(account)) => Some(promise(&tx, call, key, account.uuid(), stamp.at).await?),
+            (Some(key), Some(account)) => {
+                match promise(&tx, database.cipher(), call, key, account.uuid(), stamp.at).await {
+                    Ok(slot) => Some(slot),
+                    Err(answered) => {
+                        // Not merely dropped: the key's lock would outlive this request until the connection is used again.
+                        tx.rollback().await.store()?;
+                        return Err(answered);
+                    }
+                }
+            }
             _ => None,
         };
         Ok(Self {
@@ -130,7 +139,7 @@ impl SqlUow {
             }
         }
         if let Some(slot) = &self.slot {
-            idempotency::keep(tx, slot, outcome).await?;
+            idempotency::keep(tx, self.cipher(), slot, outcome).await?;
         }
         if !events.is_empty() {
             let rows = events.into_iter().map(|event| self.outbox_row(event)).collect::<Result<Vec<_>, _>>()?;
@@ -144,7 +153,12 @@ impl SqlUow {
             let rows = jobs.into_iter().map(|wanted| self.job_row(wanted));
             // Wanted again while somebody is at it: their lease is void, so that they cannot complete what they did not see.
             let again = OnConflict::columns([job::Column::Kind, job::Column::Key])
-                .update_columns([job::Column::Due, job::Column::Payload, job::Column::LeaseUntil, job::Column::Attempts])
+                .update_columns([
+                    job::Column::Due,
+                    job::Column::Payload,
+                    job::Column::LeaseUntil,
+                    job::Column::Attempts,
+                ])
                 .to_owned();
             job::Entity::insert_many(rows).on_conflict(again).exec_without_returning(tx).await.store()?;
         }
@@ -218,14 +232,21 @@ impl SqlUow {
 }
 
 /// Makes the promise of an idempotency key, or ends the change because it was made before.
-async fn promise(tx: &Tx, call: &Call, key: &IdempotencyKey, account: Uuid, at: i64) -> Result<Slot, StoreError> {
+async fn promise(
+    tx: &Tx,
+    cipher: &dyn FieldCipher,
+    call: &Call,
+    key: &IdempotencyKey,
+    account: Uuid,
+    at: i64,
+) -> Result<Slot, StoreError> {
     let slot = Slot {
         account,
         scope: call.hostel.map_or_else(Uuid::nil, HostelId::uuid),
         hostel: call.hostel.map(HostelId::uuid),
         key: key.key.clone(),
     };
-    idempotency::promise(tx, &slot, &key.fingerprint, at).await?;
+    idempotency::promise(tx, cipher, &slot, &key.fingerprint, at).await?;
     Ok(slot)
 }
 

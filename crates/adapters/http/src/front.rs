@@ -12,7 +12,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
-        StatusCode, Uri,
+        ConnectionType, StatusCode, Uri,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
@@ -93,21 +93,21 @@ where
             user_id = Empty,
             hostel_id = Empty,
         );
-        let production = self.shell.config.production;
+        let shell = Rc::clone(&self.shell);
         let refused = refused.or_else(|| rewrite(&mut request, &meaning).err());
         if let Some(error) = refused {
             let response = request.error_response(error);
-            return Box::pin(ready(Ok(finish(response, &facts, started, production, &span))));
+            return Box::pin(ready(Ok(finish(response, &facts, started, &shell, &span))));
         }
         let answering = span.in_scope(|| self.service.call(request));
         Box::pin(async move {
             match answering.instrument(span.clone()).await {
-                Ok(response) => Ok(finish(response, &facts, started, production, &span)),
+                Ok(response) => Ok(finish(response, &facts, started, &shell, &span)),
                 // The request is lost with an error that no layer answered; what it says is written here all the same.
                 Err(error) => {
                     let error = own_error(&error, error.as_response_error().status_code());
                     log(&error, error.status(), &facts, started, &span);
-                    Err(Written::new(&error, &facts, production).into())
+                    Err(Written::new(&error, &facts, &shell).into())
                 }
             }
         })
@@ -149,7 +149,7 @@ fn finish<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     facts: &Facts,
     started: Stopwatch,
-    production: bool,
+    shell: &Shell,
     span: &Span,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
@@ -178,7 +178,11 @@ fn finish<B: MessageBody + 'static>(
             response
         }
     };
-    adorn(response.headers_mut(), facts, bare, production);
+    adorn(response.headers_mut(), facts, bare, shell.config.production);
+    // Whoever keeps a connection through the drain would lose it later, in the middle of a request.
+    if !shell.health.accepting() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     response
 }
 
@@ -250,18 +254,19 @@ struct Written {
     status: StatusCode,
     headers: HeaderMap,
     body: bytes::Bytes,
+    closing: bool,
 }
 
 impl Written {
-    fn new(error: &ApiError, facts: &Facts, production: bool) -> Self {
+    fn new(error: &ApiError, facts: &Facts, shell: &Shell) -> Self {
         let wire = present::refusal(error, facts);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, wire.content_type);
         for (name, value) in wire.headers {
             headers.insert(name, value);
         }
-        adorn(&mut headers, facts, false, production);
-        Self { status: wire.status, headers, body: wire.body }
+        adorn(&mut headers, facts, false, shell.config.production);
+        Self { status: wire.status, headers, body: wire.body, closing: !shell.health.accepting() }
     }
 }
 
@@ -280,6 +285,9 @@ impl ResponseError for Written {
         let mut response = HttpResponse::new(self.status);
         for (name, value) in &self.headers {
             response.headers_mut().insert(name.clone(), value.clone());
+        }
+        if self.closing {
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response.set_body(BoxBody::new(self.body.clone()))
     }

@@ -91,7 +91,7 @@ pub trait Health: Send + Sync {
     /// Asks the database something small: how long it took, or why it did not answer (for the log only).
     async fn database(&self) -> Result<Duration, String>;
 
-    /// False while the process is being drained: readiness is then refused.
+    /// False while the process is being drained: readiness is then refused, and every answer ends its connection.
     fn accepting(&self) -> bool {
         true
     }

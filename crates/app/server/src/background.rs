@@ -43,6 +43,7 @@ pub async fn relay(database: Database, seal: Arc<dyn AuditSeal>, after: Arc<Afte
 
 /// Follows the log from its present end and outdates cached reads for what other nodes did.
 pub async fn follow(database: Database, after: Arc<AfterCommit>, mut stop: Stop) {
+    let mut wakeups = database.wakeups().await;
     let mut position = loop {
         match database.last_position().await {
             Ok(position) => break position,
@@ -70,6 +71,7 @@ pub async fn follow(database: Database, after: Arc<AfterCommit>, mut stop: Stop)
             Err(error) => note(Err(error), "the event log cannot be read; the follower will try again"),
         }
         tokio::select! {
+            () = wakeups.next() => {}
             () = tokio::time::sleep(FOLLOW_POLL) => {}
             () = stopped(&mut stop) => return,
         }

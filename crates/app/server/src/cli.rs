@@ -30,11 +30,14 @@ pub enum Command {
     },
     /// Check configuration, keys, database and clock, one line each.
     Doctor(Common),
-    /// Print the OpenAPI document.
+    /// Print the OpenAPI document, or write everything that is generated for the documentation.
     Openapi {
         /// Which version: v0, v1 or v2.
-        #[arg(long, default_value = "v1")]
+        #[arg(long, default_value = "v1", conflicts_with = "out")]
         version: String,
+        /// Write openapi/v0.json, v1.json, v2.json and errors.md into this folder instead of printing.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Bring data in from elsewhere.
     Import {

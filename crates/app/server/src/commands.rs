@@ -7,10 +7,7 @@ use domicile_access::{Password, usecases::directory::CreateSuperAdmin};
 use domicile_db::{Database, schema};
 use domicile_kernel::{Ambient, Fault, Purpose, Scope, fault::Detail};
 
-use crate::{
-    house::House,
-    settings::Settings,
-};
+use crate::{house::House, settings::Settings};
 
 /// `migrate`.
 #[expect(clippy::print_stdout, reason = "a command's answer")]
@@ -23,7 +20,12 @@ pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 
 /// `admin create`.
 #[expect(clippy::print_stdout, reason = "a command's answer")]
-pub async fn create_admin(settings: Settings, ambient: Ambient, email: String, password_stdin: bool) -> anyhow::Result<()> {
+pub async fn create_admin(
+    settings: Settings,
+    ambient: Ambient,
+    email: String,
+    password_stdin: bool,
+) -> anyhow::Result<()> {
     let password = if password_stdin { read_password()? } else { ask_password()? };
     let house = House::open(settings, ambient).await?;
     let call = house.operator(Scope::System(Purpose::Installation));
@@ -45,7 +47,10 @@ pub async fn create_admin(settings: Settings, ambient: Ambient, email: String, p
 
 fn read_password() -> anyhow::Result<String> {
     let mut text = String::new();
-    std::io::stdin().take(4_096).read_to_string(&mut text).context("the password could not be read from standard input")?;
+    std::io::stdin()
+        .take(4_096)
+        .read_to_string(&mut text)
+        .context("the password could not be read from standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -68,9 +73,23 @@ pub async fn doctor(settings: Settings, ambient: Ambient) -> anyhow::Result<()> 
         println!("{} {line}", if good { "ok  " } else { "BAD " });
         bad += usize::from(!good);
     };
-    tell(true, format!("configuration: {:?} profile, listen {}, data in {}", settings.profile, settings.listen, settings.data_dir.display()));
-    if settings.owner_url == settings.database_url && domicile_db::Backend::of(&settings.database_url) == Some(domicile_db::Backend::Postgres) {
-        tell(true, "database: one URL owns the tables and serves; fine on one machine, give database.owner_url elsewhere".to_owned());
+    tell(
+        true,
+        format!(
+            "configuration: {:?} profile, listen {}, data in {}",
+            settings.profile,
+            settings.listen,
+            settings.data_dir.display()
+        ),
+    );
+    if settings.owner_url == settings.database_url
+        && domicile_db::Backend::of(&settings.database_url) == Some(domicile_db::Backend::Postgres)
+    {
+        tell(
+            true,
+            "database: one URL owns the tables and serves; fine on one machine, give database.owner_url elsewhere"
+                .to_owned(),
+        );
     }
     match &settings.smtp_url {
         Some(_) => tell(true, format!("mail: by SMTP, from {}", settings.mail_from)),
@@ -78,7 +97,14 @@ pub async fn doctor(settings: Settings, ambient: Ambient) -> anyhow::Result<()> 
     }
     match House::open(settings, ambient.clone()).await {
         Ok(house) => {
-            tell(true, format!("database: {:?}, schema at release {}, keys fit", house.database.backend(), domicile_migration::RELEASE));
+            tell(
+                true,
+                format!(
+                    "database: {:?}, schema at release {}, keys fit",
+                    house.database.backend(),
+                    domicile_migration::RELEASE
+                ),
+            );
             let (good, line) = clock(&house.database, &ambient).await;
             tell(good, line);
             house.database.close().await;

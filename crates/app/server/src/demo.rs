@@ -19,12 +19,10 @@ use crate::house::House;
 const PASSWORD: &str = "Welcome-2-Domicile!";
 
 const HOSTELS: &[(&str, &str)] = &[("Volta Hall", "volta"), ("Sahara House", "sahara")];
-const STUDENTS: &[(&str, &str)] = &[("Ama", "Mensah"), ("Kofi", "Boateng"), ("Zainab", "Bello"), ("Tunde", "Adeyemi"), ("Esi", "Owusu")];
-const STAFF: &[(Role, &str, &str)] = &[
-    (Role::Admin, "Abena", "Asante"),
-    (Role::Manager, "Kwame", "Darko"),
-    (Role::Staff, "Yaw", "Antwi"),
-];
+const STUDENTS: &[(&str, &str)] =
+    &[("Ama", "Mensah"), ("Kofi", "Boateng"), ("Zainab", "Bello"), ("Tunde", "Adeyemi"), ("Esi", "Owusu")];
+const STAFF: &[(Role, &str, &str)] =
+    &[(Role::Admin, "Abena", "Asante"), (Role::Manager, "Kwame", "Darko"), (Role::Staff, "Yaw", "Antwi")];
 const ROOM_TYPES: &[&str] = &["single", "double", "triple", "quad", "dormitory", "dormitory"];
 
 /// An account somebody can sign in with.
@@ -81,7 +79,11 @@ pub async fn furnish(house: &House, base_url: &str) -> anyhow::Result<Option<Dem
     for (name, short) in HOSTELS {
         let command = CreateHostel { name: Some((*name).to_owned()), ..CreateHostel::default() };
         let hostel = house.tenancy.create_hostel(&installation, command).await.context("a demo hostel")?;
-        demo.hostels.push(DemoHostel { id: hostel.id, name: (*name).to_owned(), kind: hostel.kind.as_str().to_owned() });
+        demo.hostels.push(DemoHostel {
+            id: hostel.id,
+            name: (*name).to_owned(),
+            kind: hostel.kind.as_str().to_owned(),
+        });
         let students = people(house, &mut demo, hostel.id, short).await?;
         rooms_and_stays(house, hostel.id, &students).await?;
     }
@@ -107,7 +109,8 @@ async fn people(house: &House, demo: &mut Demo, hostel: HostelId, short: &str) -
             ..CreateUser::default()
         };
         let call = house.operator(Scope::Hostel(hostel));
-        let user = house.directory.create_user(&call, command).await.with_context(|| format!("the demo account {email}"))?;
+        let user =
+            house.directory.create_user(&call, command).await.with_context(|| format!("the demo account {email}"))?;
         if role == Role::Student {
             living_here.push(user.id);
         }
@@ -128,7 +131,10 @@ async fn rooms_and_stays(house: &House, hostel: HostelId, students: &[AccountId]
             floor: Some(floor),
             bed_count: Some(beds),
             monthly_price: Some(Money::new(90_000 - beds * 10_000, Currency::GHS)),
-            amenities: Some(vec!["Wi-Fi".to_owned(), if beds < 3 { "Own bathroom" } else { "Shared bathroom" }.to_owned()]),
+            amenities: Some(vec![
+                "Wi-Fi".to_owned(),
+                if beds < 3 { "Own bathroom" } else { "Shared bathroom" }.to_owned(),
+            ]),
             description: None,
         };
         let call = house.operator(Scope::Hostel(hostel));
@@ -158,7 +164,8 @@ async fn rooms_and_stays(house: &House, hostel: HostelId, students: &[AccountId]
 /// Writes `demo.json`, readable by its owner only.
 pub fn write(demo: &Demo, data_dir: &Path) -> anyhow::Result<()> {
     let path = data_dir.join("demo.json");
-    fs::write(&path, serde_json::to_vec_pretty(demo)?).with_context(|| format!("{} cannot be written", path.display()))?;
+    fs::write(&path, serde_json::to_vec_pretty(demo)?)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -181,7 +188,8 @@ pub fn table(demo: &Demo) -> String {
     let mut lines = vec![format!("  {:<12} {:<28} {:<22} {}", "role", "email", "password", "hostel")];
     for account in &demo.accounts {
         let hostel = demo.hostels.iter().find(|hostel| Some(hostel.id) == account.hostel_id);
-        let place = hostel.map_or_else(|| "every hostel".to_owned(), |hostel| format!("{}  {}", hostel.name, hostel.id));
+        let place =
+            hostel.map_or_else(|| "every hostel".to_owned(), |hostel| format!("{}  {}", hostel.name, hostel.id));
         lines.push(format!("  {:<12} {:<28} {:<22} {place}", account.role.as_str(), account.email, account.password));
     }
     lines.join("\n")

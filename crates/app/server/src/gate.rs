@@ -91,7 +91,10 @@ impl NotesLoop {
                 (None, None) => continue,
             };
             if let Err(error) = database.note(&call.within(scope), vec![entry]).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a refusal could not be written to the audit trail");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a refusal could not be written to the audit trail"
+                );
             }
         }
     }

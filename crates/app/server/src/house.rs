@@ -5,18 +5,13 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use domicile_access::{
-    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper,
-    crypto::PasswordHasher,
+    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper, crypto::PasswordHasher,
 };
 use domicile_booking::FrontDesk;
 use domicile_cache::GenerationCache;
 use domicile_db::{Database, Options, relay::AuditSeal, schema};
-use domicile_identity::{
-    Argon2Hasher, AuditSealer, DerivedRefreshTokens, FieldSealer, JwtTokens, KeyRing, KeyedCodes,
-};
-use domicile_kernel::{
-    Actor, Ambient, Call, RequestId, Scope, Who,
-};
+use domicile_identity::{Argon2Hasher, AuditSealer, DerivedRefreshTokens, FieldSealer, JwtTokens, KeyRing, KeyedCodes};
+use domicile_kernel::{Actor, Ambient, Call, RequestId, Scope, Who};
 use domicile_tenancy::Tenancy;
 use domicile_workflows::{Post, Worker};
 
@@ -75,16 +70,14 @@ impl House {
         let cache = Arc::new(GenerationCache::new(domicile_cache::Limits::default()));
         let after = Arc::new(AfterCommit::over(Arc::clone(&cache)));
         let cipher = Cipher(FieldSealer::new(&keys, Arc::clone(&ambient.secrets)));
-        let parts = domicile_db::Parts {
-            clock: Arc::clone(&ambient.clock),
-            cipher: Arc::new(cipher),
-            listener: after.clone(),
-        };
+        let parts =
+            domicile_db::Parts { clock: Arc::clone(&ambient.clock), cipher: Arc::new(cipher), listener: after.clone() };
         let options = Options { connections: settings.connections, ..Options::new(&settings.database_url) };
         let database = Database::open(&options, parts).await.context("the database cannot be reached")?;
         database.check_keys(&keys.fingerprints(), ambient.now()).await?.context("the keys do not fit the database")?;
 
-        let hasher = Arc::new(Argon2Hasher::start(Arc::clone(&ambient.secrets)).context("the password hasher could not start")?);
+        let hasher =
+            Arc::new(Argon2Hasher::start(Arc::clone(&ambient.secrets)).context("the password hasher could not start")?);
         let access = Arc::new(Parts {
             uows: Arc::new(database.clone()),
             queries: Arc::new(database.clone()),
@@ -131,7 +124,10 @@ impl House {
     /// A call by whoever has a shell on the machine.
     #[must_use]
     pub fn operator(&self, scope: Scope) -> Call {
-        #[expect(clippy::disallowed_methods, reason = "whoever can run the binary on its data folder owns the installation")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "whoever can run the binary on its data folder owns the installation"
+        )]
         let actor = Actor::vouched_for(Who::Operator);
         Call::new(actor, scope, RequestId::from_uuid(self.ambient.ids.uuid()))
     }
@@ -147,7 +143,9 @@ fn key_ring(settings: &Settings, ambient: &Ambient) -> anyhow::Result<KeyRing> {
                 .with_context(|| format!("the key ring {} cannot be used", path.display()))
         }
         (None, Profile::Production) => {
-            bail!("the production profile needs a key ring: set DOMICILE_KEYS__RING_FILE to a file with it, such as the keys.json that a local start makes")
+            bail!(
+                "the production profile needs a key ring: set DOMICILE_KEYS__RING_FILE to a file with it, such as the keys.json that a local start makes"
+            )
         }
     }
 }

@@ -3,13 +3,7 @@
 
 mod journal;
 
-use std::{
-    fs,
-    io::IsTerminal,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use domicile_kernel::{Ambient, HostelDay, HostelId, Scope};
@@ -41,7 +35,12 @@ pub async fn replay(settings: Settings, ambient: Ambient, flags: &ImportBookings
     let terms = terms_of(&house, asked.hostel).await?;
 
     let folder = house.settings.data_dir.join("imports");
-    let header = Header { file: file.hash.clone(), hostel: asked.hostel, shift_to: asked.shift_to, auto_rooms: asked.auto_rooms };
+    let header = Header {
+        file: file.hash.clone(),
+        hostel: asked.hostel,
+        shift_to: asked.shift_to,
+        auto_rooms: asked.auto_rooms,
+    };
     let name = format!("{}-{}", file.hash, asked.hostel);
     let mut journal = FileJournal::open(&folder.join(format!("{name}.jsonl")), &header)?;
     let today = terms.time_zone.day_of(ambient.now());
@@ -53,7 +52,8 @@ pub async fn replay(settings: Settings, ambient: Ambient, flags: &ImportBookings
     let schedule = Schedule::of(&file, asked.shift_to);
     let rooms = if asked.auto_rooms { Rooms::Auto(terms.currency) } else { Rooms::Existing };
     let bar = progress_bar(schedule.events.len());
-    let play = Replay { desk: &house.front_desk, directory: &house.directory, clock: &clock, zone: &terms.time_zone, call };
+    let play =
+        Replay { desk: &house.front_desk, directory: &house.directory, clock: &clock, zone: &terms.time_zone, call };
     let report = Box::pin(play.play(&file, &schedule, rooms, &mut journal, &mut |done| bar.set_position(done as u64)))
         .await
         .context("the import stopped; the same command goes on where it was")?;
@@ -81,7 +81,9 @@ impl Asked {
         let auto_rooms = match flags.rooms.as_deref() {
             None => false,
             Some("auto") => true,
-            Some(other) => bail!("--rooms can only be auto, not {other:?}; leave it out to use the rooms that are there"),
+            Some(other) => {
+                bail!("--rooms can only be auto, not {other:?}; leave it out to use the rooms that are there")
+            }
         };
         Ok(Self { hostel, shift_to, auto_rooms })
     }
@@ -115,7 +117,8 @@ fn write_report(path: &Path, report: &Report) -> anyhow::Result<()> {
 
 /// A bar on the error output, if somebody watches it.
 fn progress_bar(events: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(events as u64), target);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} events, {elapsed} gone, {eta} to go") {
         bar.set_style(style);

@@ -6,6 +6,7 @@ pub mod bridges;
 pub mod cli;
 pub mod commands;
 pub mod demo;
+pub mod documents;
 pub mod gate;
 pub mod house;
 pub mod import;

@@ -1,25 +1,43 @@
 //! The `domicile` binary: reads the command line and the configuration, sets logs up, and runs one command.
 
+use std::process::ExitCode;
+
 use anyhow::Context;
 use clap::Parser;
 use domicile_http::Version;
 use domicile_server::{
     cli::{Admin, Cli, Command, Import},
-    commands, import, serve,
+    commands, documents, import, serve,
     settings::Settings,
     system,
 };
 use domicile_telemetry::{Format, Options};
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not start")?;
+/// An error is one line with its causes, never a backtrace: it is for whoever started the command.
+#[expect(clippy::print_stderr, reason = "where a command says why it failed")]
+fn main() -> ExitCode {
+    match begin(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("domicile: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn begin(cli: Cli) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not start")?;
     runtime.block_on(run(cli))
 }
 
 fn logs(settings: &Settings) -> anyhow::Result<()> {
     let format = if settings.log_json { Format::Json } else { Format::Text };
-    domicile_telemetry::init(Options { format, filter: settings.log_filter.clone(), ..Options::new(system::ambient().clock) })?;
+    domicile_telemetry::init(Options {
+        format,
+        filter: settings.log_filter.clone(),
+        ..Options::new(system::ambient().clock)
+    })?;
     Ok(())
 }
 
@@ -37,8 +55,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             commands::create_admin(Settings::load_common(&common)?, ambient, email, password_stdin).await
         }
         Command::Doctor(common) => commands::doctor(Settings::load_common(&common)?, ambient).await,
-        Command::Openapi { version } => {
-            let version = Version::parse(&version).with_context(|| format!("there is no version {version}; try v0, v1 or v2"))?;
+        Command::Openapi { out: Some(folder), .. } => documents::write(&folder),
+        Command::Openapi { version, out: None } => {
+            let version =
+                Version::parse(&version).with_context(|| format!("there is no version {version}; try v0, v1 or v2"))?;
             println!("{}", domicile_http::openapi::text(version));
             Ok(())
         }

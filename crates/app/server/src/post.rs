@@ -77,7 +77,11 @@ impl Post for Mailed {
 pub fn post(settings: &Settings, ambient: &Ambient) -> anyhow::Result<Arc<dyn Post>> {
     let mailer: Arc<dyn Mailer> = match &settings.smtp_url {
         Some(url) => Arc::new(SmtpMailer::new(url, &settings.mail_from, Arc::clone(&ambient.clock))?),
-        None => Arc::new(OutboxMailer::open(&settings.data_dir.join("outbox"), &settings.mail_from, Arc::clone(&ambient.clock))?),
+        None => Arc::new(OutboxMailer::open(
+            &settings.data_dir.join("outbox"),
+            &settings.mail_from,
+            Arc::clone(&ambient.clock),
+        )?),
     };
     Ok(Arc::new(Mailed(mailer)))
 }

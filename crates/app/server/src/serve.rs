@@ -41,7 +41,12 @@ impl Backstage {
         let mut tasks = JoinSet::new();
         let (notes, notes_loop) = Notes::new(house.ambient.clone());
         tasks.spawn(notes_loop.run(house.database.clone()));
-        tasks.spawn(background::relay(house.database.clone(), Arc::clone(&house.seal), Arc::clone(&house.after), stopped.clone()));
+        tasks.spawn(background::relay(
+            house.database.clone(),
+            Arc::clone(&house.seal),
+            Arc::clone(&house.after),
+            stopped.clone(),
+        ));
         tasks.spawn(background::follow(house.database.clone(), Arc::clone(&house.after), stopped.clone()));
         let worker = house.worker();
         worker.plan_sweeps().await.context("the sweeps could not be planned")?;
@@ -94,7 +99,8 @@ pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> any
     let mut interrupt = signal(SignalKind::interrupt())?;
     let drain = Duration::from_secs(settings.drain_seconds);
     let house = House::open(settings, ambient).await?;
-    let listener = TcpListener::bind(house.settings.listen).with_context(|| format!("cannot listen on {}", house.settings.listen))?;
+    let listener = TcpListener::bind(house.settings.listen)
+        .with_context(|| format!("cannot listen on {}", house.settings.listen))?;
     listener.set_nonblocking(true)?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let table = if with_demo { furnish(&house, &base_url).await? } else { None };
@@ -140,7 +146,10 @@ async fn furnish(house: &House, base_url: &str) -> anyhow::Result<Option<String>
     if let Some(known) = demo::reread(data_dir, base_url) {
         std::fs::write(data_dir.join("demo.json"), serde_json::to_vec_pretty(&known)?)?;
     }
-    Ok(Some(format!("  The database is not empty; the logins of the demo stand in {}", data_dir.join("demo.json").display())))
+    Ok(Some(format!(
+        "  The database is not empty; the logins of the demo stand in {}",
+        data_dir.join("demo.json").display()
+    )))
 }
 
 /// Tells a person where to look. The first line is for scripts.

@@ -125,7 +125,11 @@ pub struct Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("listen", &self.listen).field("data_dir", &self.data_dir).field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("data_dir", &self.data_dir)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,12 +143,15 @@ const NOT_OURS: &[&str] = &["DOMICILE_TEST_", "DOMICILE_CI_"];
 fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<HashMap<String, String>> {
     let mut ours = HashMap::new();
     for (name, value) in variables {
-        let Some(key) = name.strip_prefix("DOMICILE_").filter(|_| !NOT_OURS.iter().any(|other| name.starts_with(other))) else {
+        let Some(key) =
+            name.strip_prefix("DOMICILE_").filter(|_| !NOT_OURS.iter().any(|other| name.starts_with(other)))
+        else {
             continue;
         };
         match key.strip_suffix("_FILE").filter(|key| SECRETS.contains(key)) {
             Some(secret) => {
-                let text = fs::read_to_string(&value).with_context(|| format!("{name} names {value}, which cannot be read"))?;
+                let text = fs::read_to_string(&value)
+                    .with_context(|| format!("{name} names {value}, which cannot be read"))?;
                 ours.insert(format!("DOMICILE_{secret}"), text.trim().to_owned());
             }
             None => {
@@ -159,7 +166,11 @@ impl Settings {
     /// Reads the configuration for a command. `file` is `domicile.toml` in the working folder, if it is there.
     pub fn load(flags: &Serve) -> anyhow::Result<Self> {
         let variables = environment(std::env::vars())?;
-        let source = config::Environment::with_prefix("DOMICILE").prefix_separator("_").separator("__").try_parsing(true).source(Some(variables));
+        let source = config::Environment::with_prefix("DOMICILE")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(variables));
         let given: Given = config::Config::builder()
             .add_source(config::File::new("domicile.toml", config::FileFormat::Toml).required(false))
             .add_source(source)
@@ -179,7 +190,9 @@ impl Settings {
             bail!("--redis is not there yet: this release runs on one node, with its cache and limits in the process");
         }
         let listen = flags.listen.clone().or(given.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let listen = listen.parse().with_context(|| format!("listen must be an address and a port, such as 127.0.0.1:8080, not {listen}"))?;
+        let listen = listen
+            .parse()
+            .with_context(|| format!("listen must be an address and a port, such as 127.0.0.1:8080, not {listen}"))?;
         let data_dir = flags.common.data_dir.clone().or(given.data_dir).unwrap_or_else(|| PathBuf::from("./data"));
         let database_url = match flags.common.database.clone().or(given.database.url) {
             Some(url) => url,
@@ -212,10 +225,18 @@ impl Settings {
             key_ring: given.keys.ring,
             smtp_url: given.mail.smtp_url,
             mail_from: given.mail.from.unwrap_or_else(|| "Domicile <no-reply@domicile.example>".to_owned()),
-            allowed_origins: origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect(),
+            allowed_origins: origins
+                .split(',')
+                .map(str::trim)
+                .filter(|origin| !origin.is_empty())
+                .map(str::to_owned)
+                .collect(),
             v0_sunset: given.api.v0_sunset.unwrap_or_else(|| "2027-11-21T00:00:00Z".to_owned()),
             retention_days: given.events.retention_days.unwrap_or(7).max(1),
-            log_filter: given.logs.filter.unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn".to_owned()),
+            log_filter: given
+                .logs
+                .filter
+                .unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn".to_owned()),
             log_json,
         })
     }
@@ -236,7 +257,11 @@ mod tests {
 
     fn resolve(pairs: &[(&str, &str)], flags: &Serve) -> anyhow::Result<Settings> {
         let variables = environment(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))?;
-        let source = config::Environment::with_prefix("DOMICILE").prefix_separator("_").separator("__").try_parsing(true).source(Some(variables));
+        let source = config::Environment::with_prefix("DOMICILE")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(variables));
         let given = config::Config::builder().add_source(source).build()?.try_deserialize()?;
         Settings::resolve(flags, given)
     }
@@ -252,7 +277,11 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_environment() {
         let flags = Serve { listen: Some("127.0.0.1:1".into()), ..Serve::default() };
-        let settings = resolve(&[("DOMICILE_LISTEN", "127.0.0.1:2"), ("DOMICILE_DATABASE__URL", "postgres://db.example/x")], &flags).unwrap();
+        let settings = resolve(
+            &[("DOMICILE_LISTEN", "127.0.0.1:2"), ("DOMICILE_DATABASE__URL", "postgres://db.example/x")],
+            &flags,
+        )
+        .unwrap();
         assert_eq!(settings.listen.port(), 1);
         assert_eq!(settings.profile, Profile::Production);
     }
@@ -272,7 +301,12 @@ mod tests {
 
     #[test]
     fn a_postgres_of_this_machine_is_local() {
-        for url in ["postgres://u@localhost/x", "postgres://127.0.0.1:5433/x", "postgres:///x?host=/run", "postgres://u:p@[::1]:5432/x"] {
+        for url in [
+            "postgres://u@localhost/x",
+            "postgres://127.0.0.1:5433/x",
+            "postgres:///x?host=/run",
+            "postgres://u:p@[::1]:5432/x",
+        ] {
             assert!(on_this_machine(url), "{url}");
         }
         assert!(!on_this_machine("postgres://u:p@db.example:5432/localhost"));

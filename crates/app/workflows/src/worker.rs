@@ -12,7 +12,7 @@ use domicile_kernel::{
 use serde_json::{Value, json};
 
 /// How long a job is held before another worker may take it.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// At most this many jobs at a time.
 const BATCH: u32 = 20;
 /// A job that failed this often is given up, with an error in the log.
@@ -77,13 +77,13 @@ pub trait Upkeep: Send + Sync {
 
 /// The sweeps: what each is called and how often it is done.
 const SWEEPS: &[(&str, Duration)] = &[
-    ("sweep.access", Duration::from_secs(10 * 60)),
-    ("sweep.idempotency_keys", Duration::from_secs(60 * 60)),
-    ("sweep.events", Duration::from_secs(60 * 60)),
+    ("sweep.access", Duration::from_mins(10)),
+    ("sweep.idempotency_keys", Duration::from_hours(1)),
+    ("sweep.events", Duration::from_hours(1)),
 ];
 
 /// How long an idempotency key is kept (W9).
-const KEYS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const KEYS_KEPT: Duration = Duration::from_hours(24);
 
 /// Does jobs.
 pub struct Worker {
@@ -119,7 +119,7 @@ impl Worker {
     /// Wants every sweep, unless it is wanted already.
     pub async fn plan_sweeps(&self) -> Result<(), StoreError> {
         for (kind, _every) in SWEEPS {
-            let call = self.call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
+            let call = Self::call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
             let job = NewJob {
                 id: self.ambient.id(),
                 kind,
@@ -188,8 +188,9 @@ impl Worker {
             Ok(hold) => hold,
             Err(_other_shape) => return Done::GivenUp("the payload names no booking".to_owned()),
         };
-        let request_id = RequestId::accept(&job.request_id).unwrap_or_else(|| RequestId::from_uuid(self.ambient.ids.uuid()));
-        let call = self.call(Some(hold.hostel_id), &request_id, Some(job.ticket.clone()));
+        let request_id =
+            RequestId::accept(&job.request_id).unwrap_or_else(|| RequestId::from_uuid(self.ambient.ids.uuid()));
+        let call = Self::call(Some(hold.hostel_id), &request_id, Some(job.ticket.clone()));
         match self.front_desk.end_hold(&call, hold.booking_id).await {
             Ok(_ended) => Done::Completed,
             Err(EndHoldError::NotYet(until)) => Done::Again(until, "the hold still runs".to_owned()),
@@ -199,7 +200,7 @@ impl Worker {
 
     async fn sweep(&self, kind: &str, every: Duration, job: &LeasedJob) -> Done {
         let now = self.ambient.now();
-        let call = self.call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
+        let call = Self::call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
         let swept = match kind {
             "sweep.access" => self.sweeper.sweep(&call).await.map(|_purged| ()).map_err(|error| error.to_string()),
             "sweep.idempotency_keys" => self
@@ -208,7 +209,12 @@ impl Worker {
                 .await
                 .map(|_count| ())
                 .map_err(|error| error.to_string()),
-            _ => self.upkeep.purge_events(now.minus(self.events_kept)).await.map(|_count| ()).map_err(|error| error.to_string()),
+            _ => self
+                .upkeep
+                .purge_events(now.minus(self.events_kept))
+                .await
+                .map(|_count| ())
+                .map_err(|error| error.to_string()),
         };
         match swept {
             Ok(()) => Done::Again(now.plus(every), String::new()),
@@ -222,8 +228,11 @@ impl Worker {
         Done::Again(self.ambient.now().plus(Duration::from_secs(pause.min(3_600))), why)
     }
 
-    fn call(&self, hostel: Option<HostelId>, request_id: &RequestId, job: Option<JobTicket>) -> Call {
-        #[expect(clippy::disallowed_methods, reason = "the worker acts for the installation, on jobs the installation wrote")]
+    fn call(hostel: Option<HostelId>, request_id: &RequestId, job: Option<JobTicket>) -> Call {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the worker acts for the installation, on jobs the installation wrote"
+        )]
         let actor = Actor::vouched_for(Who::System(Purpose::Jobs));
         let scope = hostel.map_or(Scope::System(Purpose::Jobs), Scope::Hostel);
         let mut call = Call::new(actor, scope, request_id.clone());

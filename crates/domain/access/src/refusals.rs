@@ -1,29 +1,6 @@
-//! The refusals that several use cases share, and the macro by which a use case's error answers [`Fault`].
+//! The refusals that several use cases share.
 
 use domicile_kernel::{Code, Detail, Fault, FieldErrors};
-use serde_json::Value;
-
-/// Somebody else changed the record since the caller read it (W7).
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[error("This record has been modified by another user")]
-pub struct VersionConflict {
-    /// The version now.
-    pub current: i64,
-    /// The version the caller sent.
-    pub yours: i64,
-    /// The record now, as the caller may see it.
-    pub latest: Value,
-}
-
-impl Fault for VersionConflict {
-    fn code(&self) -> Code {
-        Code::VersionConflict
-    }
-
-    fn detail(&self) -> Detail {
-        Detail::Version { current: self.current, yours: self.yours, latest: self.latest.clone() }
-    }
-}
 
 /// A value that only one may have belongs to somebody already.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
@@ -64,33 +41,3 @@ impl Fault for Missing {
         Code::NotFound
     }
 }
-
-/// Implements [`Fault`] for a use case's error: the variants after `through` hold an error that knows its own code; of the
-/// others each line names a pattern and its code. No `_`: a new variant does not compile without its line.
-macro_rules! faults {
-    ($error:ty: through $($inner:ident),* $(; $($pattern:pat => $code:ident),+)? $(,)?) => {
-        impl domicile_kernel::Fault for $error {
-            fn code(&self) -> domicile_kernel::Code {
-                match self {
-                    $(Self::$inner(inner) => domicile_kernel::Fault::code(inner),)*
-                    $($($pattern => domicile_kernel::Code::$code,)+)?
-                }
-            }
-
-            fn detail(&self) -> domicile_kernel::Detail {
-                match self {
-                    $(Self::$inner(inner) => domicile_kernel::Fault::detail(inner),)*
-                    $($($pattern => domicile_kernel::Detail::None,)+)?
-                }
-            }
-
-            fn replayed(&self) -> Option<&domicile_kernel::Outcome> {
-                match self {
-                    $(Self::$inner(inner) => domicile_kernel::Fault::replayed(inner),)*
-                    $($($pattern => None,)+)?
-                }
-            }
-        }
-    };
-}
-pub(crate) use faults;

@@ -1,6 +1,7 @@
 //! How a refusal is classified. Every error of a use case answers [`Fault`]; the HTTP adapter holds the only table from
 //! [`Kind`] to a status.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{check::FieldErrors, uow::Outcome};
@@ -180,6 +181,93 @@ pub trait Fault: std::error::Error {
     fn replayed(&self) -> Option<&Outcome> {
         None
     }
+}
+
+/// Somebody else changed the record since the caller read it (W7). Carries it as it is now, as the caller may see it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("This record has been modified by another user")]
+pub struct VersionConflict {
+    /// The version in the store.
+    pub current: i64,
+    /// The version the caller saw.
+    pub yours: i64,
+    /// The record's view now.
+    pub latest: Value,
+}
+
+impl VersionConflict {
+    /// A conflict over a record whose view is `latest`.
+    pub fn new<View: Serialize>(current: i64, yours: i64, latest: &View) -> Self {
+        Self { current, yours, latest: serde_json::to_value(latest).unwrap_or(Value::Null) }
+    }
+
+    /// Refuses when the caller saw another version. Asked after the state was judged, never before.
+    pub fn check<View: Serialize>(current: i64, yours: i64, latest: impl FnOnce() -> View) -> Result<(), Self> {
+        if current == yours { Ok(()) } else { Err(Self::new(current, yours, &latest())) }
+    }
+}
+
+impl Fault for VersionConflict {
+    fn code(&self) -> Code {
+        Code::VersionConflict
+    }
+
+    fn detail(&self) -> Detail {
+        Detail::Version { current: self.current, yours: self.yours, latest: self.latest.clone() }
+    }
+}
+
+/// Implements [`Fault`] for a use case's error. The variants after `through` hold an error that knows its own code; of the
+/// others each line names a pattern and its code, and with `with` what goes with it. There is no `_`: a new variant does not
+/// compile without its line.
+///
+/// ```
+/// use domicile_kernel::{Code, Detail, Fault, Refusal, StoreError, faults};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// enum OpenWindowError {
+///     #[error(transparent)]
+///     Refused(#[from] Refusal),
+///     #[error("The window is painted shut")]
+///     Shut { since: u16 },
+///     #[error(transparent)]
+///     Store(#[from] StoreError),
+/// }
+///
+/// faults!(OpenWindowError: through Refused, Store;
+///     Self::Shut { since } => ResourceConflict with Detail::State(format!("shut since {since}")));
+///
+/// assert_eq!(OpenWindowError::Shut { since: 1987 }.code(), Code::ResourceConflict);
+/// ```
+#[macro_export]
+macro_rules! faults {
+    ($error:ty: through $($inner:ident),* $(; $($pattern:pat => $code:ident $(with $detail:expr)?),+)? $(,)?) => {
+        #[allow(unused_variables, reason = "a pattern names what only the detail needs")]
+        impl $crate::Fault for $error {
+            fn code(&self) -> $crate::Code {
+                match self {
+                    $(Self::$inner(inner) => $crate::Fault::code(inner),)*
+                    $($($pattern => $crate::Code::$code,)+)?
+                }
+            }
+
+            fn detail(&self) -> $crate::Detail {
+                match self {
+                    $(Self::$inner(inner) => $crate::Fault::detail(inner),)*
+                    $($($pattern => $crate::faults!(@detail $($detail)?),)+)?
+                }
+            }
+
+            fn replayed(&self) -> Option<&$crate::Outcome> {
+                match self {
+                    $(Self::$inner(inner) => $crate::Fault::replayed(inner),)*
+                    $($($pattern => None,)+)?
+                }
+            }
+        }
+    };
+    (@detail) => { $crate::Detail::None };
+    (@detail $detail:expr) => { $detail };
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub use audit::AuditEntry;
 pub use call::{Call, IdempotencyKey, Purpose, Refusal, RequestId, Scope};
 pub use check::{Checks, FieldError, FieldErrors};
 pub use event::{Audience, Event, NewEvent};
-pub use fault::{Code, Detail, Fault, Kind};
+pub use fault::{Code, Detail, Fault, Kind, VersionConflict};
 pub use feature::{Feature, Flags};
 pub use id::{AccountId, AuditId, EventId, HostelId, JobId, SessionId};
 pub use job::{JobTicket, NewJob};

@@ -1,8 +1,7 @@
 //! Reading: hostels, settings, flags.
 
 use domicile_kernel::{
-    Call, Code, Detail, Fault, HostelId, Outcome, Page, PageOf, Permission, Purpose, Role, Scope, StoreError, Who,
-    call::Refusal,
+    Call, HostelId, Page, PageOf, Permission, Purpose, Role, Scope, StoreError, Who, call::Refusal, faults,
 };
 
 use crate::{
@@ -27,30 +26,7 @@ pub enum ReadTenancyError {
     Store(#[from] StoreError),
 }
 
-impl Fault for ReadTenancyError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::NotFound => Code::NotFound,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::NotFound => Detail::None,
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::NotFound => None,
-        }
-    }
-}
+faults!(ReadTenancyError: through Refused, Store; Self::NotFound => NotFound);
 
 impl Tenancy {
     /// Every tenant of the installation; needs `hostels:manage` (J1).

@@ -61,7 +61,8 @@ impl ChallengeRepository for SqlUow {
         }
         let sql = "SELECT id, account_id, code_hash, attempts, created_at, expires_at, used_at FROM challenges \
                    WHERE account_id = $1 AND purpose = $2";
-        let row = self.tx()?.one::<ChallengeRow>(sql, [account.uuid().into(), purpose.as_str().into()]).await.store()?;
+        let row =
+            self.tx()?.one::<ChallengeRow>(sql, [account.uuid().into(), purpose.as_str().into()]).await.store()?;
         row.map(|row| {
             Ok(Challenge {
                 id: ChallengeId::new(row.id),
@@ -79,14 +80,15 @@ impl ChallengeRepository for SqlUow {
 
     async fn attempt(&mut self, id: ChallengeId, most: i64, now: Instant) -> Result<Option<i64>, StoreError> {
         let sql = "UPDATE challenges SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND used_at IS NULL \
-                   AND expires_at > $3 RETURNING attempts";
-        let values = [id.uuid().into(), most.into(), now.micros().into()];
+                   AND expires_at > $3 AND account_id = coalesce($4, account_id) RETURNING attempts";
+        let values = [id.uuid().into(), most.into(), now.micros().into(), self.reach().only().into()];
         Ok(self.tx()?.one::<Attempts>(sql, values).await.store()?.map(|row| row.attempts))
     }
 
     async fn spend(&mut self, id: ChallengeId, now: Instant) -> Result<bool, StoreError> {
-        let values = [now.micros().into(), id.uuid().into()];
-        Ok(self.tx()?.run("UPDATE challenges SET used_at = $1 WHERE id = $2 AND used_at IS NULL", values).await.store()? == 1)
+        let sql = "UPDATE challenges SET used_at = $1 WHERE id = $2 AND used_at IS NULL AND account_id = coalesce($3, account_id)";
+        let values = [now.micros().into(), id.uuid().into(), self.reach().only().into()];
+        Ok(self.tx()?.run(sql, values).await.store()? == 1)
     }
 
     async fn remove_of(&mut self, account: AccountId) -> Result<u64, StoreError> {
@@ -97,6 +99,7 @@ impl ChallengeRepository for SqlUow {
     }
 
     async fn purge_before(&mut self, before: Instant) -> Result<u64, StoreError> {
-        self.tx()?.run("DELETE FROM challenges WHERE expires_at < $1", [before.micros().into()]).await.store()
+        let sql = "DELETE FROM challenges WHERE expires_at < $1 AND account_id = coalesce($2, account_id)";
+        self.tx()?.run(sql, [before.micros().into(), self.reach().only().into()]).await.store()
     }
 }

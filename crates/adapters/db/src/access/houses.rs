@@ -32,7 +32,8 @@ impl HouseRepository for SqlUow {
                 name: row.name,
                 kind: HouseKind::parse(&row.kind).ok_or_else(|| corrupt("hostels.kind"))?,
                 active: row.status == "active",
-                registration: Registration::parse(&row.registration).ok_or_else(|| corrupt("hostel_settings.registration"))?,
+                registration: Registration::parse(&row.registration)
+                    .ok_or_else(|| corrupt("hostel_settings.registration"))?,
             })
         })
         .transpose()

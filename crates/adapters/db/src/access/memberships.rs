@@ -75,7 +75,12 @@ fn values(membership: &Membership, cipher: &dyn FieldCipher) -> Vec<Value> {
 }
 
 impl SqlUow {
-    async fn memberships_where(&self, condition: &str, values: Vec<Value>, lock: bool) -> Result<Vec<Membership>, StoreError> {
+    async fn memberships_where(
+        &self,
+        condition: &str,
+        values: Vec<Value>,
+        lock: bool,
+    ) -> Result<Vec<Membership>, StoreError> {
         let tx = self.tx()?;
         let held = if lock { for_update(tx.is_postgres()) } else { "" };
         let sql = format!("SELECT {COLUMNS} FROM memberships m WHERE {condition} ORDER BY m.hostel_id{held}");
@@ -95,7 +100,11 @@ impl MembershipRepository for SqlUow {
         Ok(self.memberships_where("m.hostel_id = $1 AND m.account_id = $2", values, false).await?.pop())
     }
 
-    async fn find_for_update(&mut self, hostel: HostelId, account: AccountId) -> Result<Option<Membership>, StoreError> {
+    async fn find_for_update(
+        &mut self,
+        hostel: HostelId,
+        account: AccountId,
+    ) -> Result<Option<Membership>, StoreError> {
         let values = vec![hostel.uuid().into(), account.uuid().into()];
         Ok(self.memberships_where("m.hostel_id = $1 AND m.account_id = $2", values, true).await?.pop())
     }

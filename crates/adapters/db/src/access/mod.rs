@@ -13,6 +13,7 @@ use domicile_access::{
     ports::{AccountRepository, ChallengeRepository, HouseRepository, MembershipRepository, SessionRepository},
 };
 use domicile_kernel::{AccountId, Call, HostelId, Scope, StoreError};
+use uuid::Uuid;
 
 use crate::{database::Database, uow::SqlUow};
 
@@ -56,6 +57,15 @@ impl Reach {
             Scope::Hostel(_) => false,
             Scope::Account(own) => own == id,
             Scope::System(_) => true,
+        }
+    }
+
+    /// Whose rows a statement that names no account may touch: one account's, everybody's (none), or nobody's (the nil id).
+    fn only(self) -> Option<Uuid> {
+        match self.0 {
+            Scope::Hostel(_) => Some(Uuid::nil()),
+            Scope::Account(own) => Some(own.uuid()),
+            Scope::System(_) => None,
         }
     }
 

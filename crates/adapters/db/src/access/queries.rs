@@ -135,7 +135,8 @@ impl AccessQueries for Database {
             query.and("m.status = $?", status.as_str());
         }
         if let Some(search) = &filter.search {
-            let condition = "(lower(m.first_name || ' ' || m.last_name) LIKE $? ESCAPE '\\' OR lower(m.email) LIKE $? ESCAPE '\\')";
+            let condition =
+                "(lower(m.first_name || ' ' || m.last_name) LIKE $? ESCAPE '\\' OR lower(m.email) LIKE $? ESCAPE '\\')";
             query.and(condition, part(search));
         }
         let found = query.page(&read.tx, page, user_cursor(page)).await?;

@@ -125,7 +125,7 @@ impl SessionRepository for SqlUow {
         reason: RevokeReason,
     ) -> Result<Vec<SessionId>, StoreError> {
         if !self.reach().account(account) {
-            return Err(out_of_reach("a session"));
+            return Ok(Vec::new());
         }
         let sql = "UPDATE sessions SET revoked_at = $1, revoke_reason = $2 WHERE account_id = $3 AND revoked_at IS NULL AND id <> $4 \
                    RETURNING id";
@@ -138,7 +138,8 @@ impl SessionRepository for SqlUow {
     }
 
     async fn purge_before(&mut self, before: Instant) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM sessions WHERE revoked_at < $1 OR idle_expires_at < $1 OR absolute_expires_at < $1";
-        self.tx()?.run(sql, [before.micros().into()]).await.store()
+        let sql = "DELETE FROM sessions WHERE (revoked_at < $1 OR idle_expires_at < $1 OR absolute_expires_at < $1) \
+                   AND account_id = coalesce($2, account_id)";
+        self.tx()?.run(sql, [before.micros().into(), self.reach().only().into()]).await.store()
     }
 }

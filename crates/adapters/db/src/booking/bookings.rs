@@ -119,7 +119,9 @@ fn entered(state: &BookingState) -> (Option<Instant>, Option<AccountId>) {
 }
 
 fn bind(day: HostelDay) -> Result<Value, StoreError> {
-    to_date(day).map(Value::from).ok_or_else(|| StoreError::Other(format!("{day} is beyond the database's days").into()))
+    to_date(day)
+        .map(Value::from)
+        .ok_or_else(|| StoreError::Other(format!("{day} is beyond the database's days").into()))
 }
 
 /// The columns that a change can touch, from `$3` on; the id is `$2`, the hostel `$1`.

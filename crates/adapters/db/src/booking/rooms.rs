@@ -138,10 +138,7 @@ impl SqlUow {
         let going: Vec<Uuid> = stored.difference(&wanted).copied().collect();
         if !going.is_empty() {
             let places: Vec<String> = (0..going.len()).map(|at| format!("${}", at + 3)).collect();
-            let sql = format!(
-                "UPDATE beds SET removed_at = $1 WHERE hostel_id = $2 AND id IN ({})",
-                places.join(", ")
-            );
+            let sql = format!("UPDATE beds SET removed_at = $1 WHERE hostel_id = $2 AND id IN ({})", places.join(", "));
             let head: [Value; 2] = [is.updated_at.micros().into(), hostel.uuid().into()];
             tx.run(&sql, head.into_iter().chain(going.into_iter().map(Value::from))).await.store()?;
         }

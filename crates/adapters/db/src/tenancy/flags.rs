@@ -25,7 +25,8 @@ pub(super) async fn load(tx: &Tx, hostel: HostelId, lock: bool) -> Result<Option
     if rows.is_empty() {
         return Ok(None);
     }
-    let known = rows.into_iter().filter_map(|row| Feature::parse(&row.feature_key).map(|feature| (feature, row.enabled)));
+    let known =
+        rows.into_iter().filter_map(|row| Feature::parse(&row.feature_key).map(|feature| (feature, row.enabled)));
     Ok(Some(known.fold(Flags::defaults(), |flags, (feature, on)| flags.with(feature, on))))
 }
 
@@ -38,7 +39,13 @@ impl FlagRepository for SqlUow {
         load(self.tx()?, hostel, true).await
     }
 
-    async fn put(&mut self, hostel: HostelId, flags: &[(Feature, bool)], by: Option<AccountId>, at: Instant) -> Result<(), StoreError> {
+    async fn put(
+        &mut self,
+        hostel: HostelId,
+        flags: &[(Feature, bool)],
+        by: Option<AccountId>,
+        at: Instant,
+    ) -> Result<(), StoreError> {
         if flags.is_empty() {
             return Ok(());
         }
@@ -46,7 +53,9 @@ impl FlagRepository for SqlUow {
             return Err(StoreError::Other("the flags of another hostel are out of scope".into()));
         }
         let rows: Vec<String> = (0..flags.len())
-            .map(|row| format!("(${}, ${}, ${}, ${}, ${})", row * 5 + 1, row * 5 + 2, row * 5 + 3, row * 5 + 4, row * 5 + 5))
+            .map(|row| {
+                format!("(${}, ${}, ${}, ${}, ${})", row * 5 + 1, row * 5 + 2, row * 5 + 3, row * 5 + 4, row * 5 + 5)
+            })
             .collect();
         let sql = format!(
             "INSERT INTO feature_flags (hostel_id, feature_key, enabled, updated_at, updated_by) VALUES {} \

@@ -67,7 +67,8 @@ impl HostelRepository for SqlUow {
 
     async fn update(&mut self, hostel: &Hostel, seen: i64) -> Result<(), StoreError> {
         let view = hostel.view();
-        let sql = "UPDATE hostels SET name = $1, status = $2, version = $3, updated_at = $4 WHERE id = $5 AND version = $6";
+        let sql =
+            "UPDATE hostels SET name = $1, status = $2, version = $3, updated_at = $4 WHERE id = $5 AND version = $6";
         let values = [
             view.name.as_str().into(),
             view.status.as_str().into(),

@@ -22,7 +22,10 @@ const SORTS: &[SortColumn] = &[
 
 async fn list(read: &SqlRead, query: ListQuery<'_>, page: &Page) -> Result<PageOf<HostelView>, StoreError> {
     let by_name = page.sort == "name";
-    let cursor = |row: &HostelRow| Cursor { key: if by_name { row.name.clone() } else { row.created_at.to_string() }, id: row.id };
+    let cursor = |row: &HostelRow| Cursor {
+        key: if by_name { row.name.clone() } else { row.created_at.to_string() },
+        id: row.id,
+    };
     let found = query.page(&read.tx, page, cursor).await?;
     let rows = found.rows.into_iter().map(HostelRow::view).collect::<Result<_, _>>()?;
     Ok(PageOf { rows, total: found.total, next: found.next })
@@ -38,7 +41,9 @@ impl TenancyQueries for Database {
 
     async fn hostels_of(&self, call: &Call, account: AccountId, page: &Page) -> Result<PageOf<HostelView>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let from = "FROM hostels h JOIN memberships m ON m.hostel_id = h.id WHERE m.status = 'active' AND m.account_id = $1".to_owned();
+        let from =
+            "FROM hostels h JOIN memberships m ON m.hostel_id = h.id WHERE m.status = 'active' AND m.account_id = $1"
+                .to_owned();
         let values = vec![account.uuid().into()];
         list(&read, ListQuery { columns: COLUMNS, from, values, id: "h.id", sorts: SORTS }, page).await
     }

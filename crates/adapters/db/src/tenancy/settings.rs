@@ -56,13 +56,20 @@ impl SettingsRow {
             time_zone: Zone::parse(&self.time_zone).map_err(|_unknown| corrupt("hostel_settings.time_zone"))?,
             minimum_stay_months: whole(self.minimum_stay_months, "hostel_settings.minimum_stay_months")?,
             approval_required: self.approval_required,
-            entry_request_expiry_minutes: whole(self.entry_request_expiry_minutes, "hostel_settings.entry_request_expiry_minutes")?,
+            entry_request_expiry_minutes: whole(
+                self.entry_request_expiry_minutes,
+                "hostel_settings.entry_request_expiry_minutes",
+            )?,
             pending_hold_hours: whole(self.pending_hold_hours, "hostel_settings.pending_hold_hours")?,
             booking_deadline_hours: whole(self.booking_deadline_hours, "hostel_settings.booking_deadline_hours")?,
-            cancellation_deadline_hours: whole(self.cancellation_deadline_hours, "hostel_settings.cancellation_deadline_hours")?,
+            cancellation_deadline_hours: whole(
+                self.cancellation_deadline_hours,
+                "hostel_settings.cancellation_deadline_hours",
+            )?,
             maintenance_sla_hours: object(self.maintenance_sla_hours, "hostel_settings.maintenance_sla_hours")?,
             quiet_hours: object(self.quiet_hours, "hostel_settings.quiet_hours")?,
-            registration: Registration::parse(&self.registration).ok_or_else(|| corrupt("hostel_settings.registration"))?,
+            registration: Registration::parse(&self.registration)
+                .ok_or_else(|| corrupt("hostel_settings.registration"))?,
             default_country: self.default_country,
             version: self.version,
             updated_at: Instant::from_micros(self.updated_at),

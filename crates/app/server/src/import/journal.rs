@@ -128,7 +128,10 @@ mod tests {
         assert!(journal.is_new());
         journal.append(entry(0)).unwrap();
         journal.append(entry(4)).unwrap();
-        assert_eq!(said(FileJournal::open(&path, &header("2027-01-01"))), "this file is being imported into this hostel right now");
+        assert_eq!(
+            said(FileJournal::open(&path, &header("2027-01-01"))),
+            "this file is being imported into this hostel right now"
+        );
         drop(journal);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 3]).unwrap();

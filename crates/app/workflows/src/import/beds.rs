@@ -58,7 +58,12 @@ impl BedPlan {
 
     /// The free bed with the fewest unsold nights around the stay, the first of equals: short gaps are filled first, so that
     /// long ones stay whole for long stays. Nights before `today` cannot be sold any more and do not count.
-    pub(super) fn propose(&self, dates: StayDates, today: HostelDay, refused: &BTreeSet<BedId>) -> Option<(RoomId, BedId)> {
+    pub(super) fn propose(
+        &self,
+        dates: StayDates,
+        today: HostelDay,
+        refused: &BTreeSet<BedId>,
+    ) -> Option<(RoomId, BedId)> {
         self.beds
             .iter()
             .filter(|bed| !refused.contains(&bed.id))

@@ -177,7 +177,8 @@ impl Columns {
     }
 
     fn stay(&self, row: usize, record: &csv::StringRecord) -> Result<RecordedStay, String> {
-        let text = |column: usize| record.get(column).ok_or_else(|| format!("the row has only {} columns", record.len()));
+        let text =
+            |column: usize| record.get(column).ok_or_else(|| format!("the row has only {} columns", record.len()));
         let days = |column: usize, what: &str| {
             let text = text(column)?;
             let number = text.parse::<i64>().ok().filter(|number| (0..=MOST_DAYS).contains(number));
@@ -186,14 +187,16 @@ impl Columns {
         let (year, month, day) = (text(self.year)?, text(self.month)?, text(self.day)?);
         let arrival = named_day(year, month, day).ok_or_else(|| format!("{day} {month} {year} is no day"))?;
         let lead_time = days(self.lead_time, "lead_time")?;
-        let nights = days(self.weekend_nights, "stays_in_weekend_nights")? + days(self.week_nights, "stays_in_week_nights")?;
+        let nights =
+            days(self.weekend_nights, "stays_in_weekend_nights")? + days(self.week_nights, "stays_in_week_nights")?;
         let booked = arrival.plus_days(-lead_time);
         let ending = match text(self.status)? {
             "Check-Out" => Ending::CheckedOut,
             "No-Show" => Ending::NoShow,
             "Canceled" => {
                 let date = text(self.status_date)?;
-                let day = american_day(date).ok_or_else(|| format!("reservation_status_date must be M/D/YYYY, not {date:?}"))?;
+                let day = american_day(date)
+                    .ok_or_else(|| format!("reservation_status_date must be M/D/YYYY, not {date:?}"))?;
                 if day < booked {
                     return Err(format!("cancelled on {day}, before it was booked on {booked}"));
                 }

@@ -20,7 +20,7 @@ use domicile_booking::{
     model::{BookingId, BookingStatus, StayDates},
 };
 use domicile_kernel::{
-    AccountId, Call, Fault, FieldErrors, Page, Position, RequestId, StoreError, Zone, page::MAX_LIMIT,
+    AccountId, Call, Fault, FieldErrors, HostelDay, Page, Position, RequestId, StoreError, Zone, page::MAX_LIMIT,
 };
 
 use super::{
@@ -52,14 +52,16 @@ pub enum ImportError {
     #[error("the database failed")]
     Store(#[from] StoreError),
     /// The row's guest has a booking that this replay would not have made.
-    #[error("row {row} is in this hostel already, from {check_in} to {check_out}, which are not the days of this import")]
+    #[error(
+        "row {row} is in this hostel already, from {check_in} to {check_out}, which are not the days of this import"
+    )]
     OtherDays {
         /// The row.
         row: usize,
         /// The first day of the booking that is there.
-        check_in: domicile_kernel::HostelDay,
+        check_in: HostelDay,
         /// Its day of leaving.
-        check_out: domicile_kernel::HostelDay,
+        check_out: HostelDay,
     },
     /// An entry could not be kept.
     #[error("the journal of the import could not be written")]
@@ -264,7 +266,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Cancels, checks in or checks out. That the booking is already where the move leads is as good as having made it. The
+    /// Cancels, checks in or checks out. That the booking has been where the move leads is as good as having made it. The
     /// inner error is the code of a refusal.
     async fn make_move(
         &self,
@@ -298,7 +300,7 @@ impl Replay<'_> {
                     standing.version = Some(booking.version);
                     return Ok(Ok(deed));
                 }
-                Err(MoveBookingError::Illegal(illegal)) if illegal.status == target => {
+                Err(MoveBookingError::Illegal(illegal)) if is_past(illegal.status, target) => {
                     standing.version = None;
                     return Ok(Ok(deed));
                 }
@@ -315,7 +317,8 @@ impl Replay<'_> {
         let mut held = Vec::new();
         for status in BookingStatus::ALL.iter().filter(|status| status.holds_bed()) {
             let asked = ListBookings { status: Some(status.as_str().to_owned()), ..ListBookings::default() };
-            let mut page = Page { position: Position::After(None), limit: MAX_LIMIT, ..Page::first("created_at", true) };
+            let mut page =
+                Page { position: Position::After(None), limit: MAX_LIMIT, ..Page::first("created_at", true) };
             loop {
                 let part = self.desk.list_bookings(&self.call, asked.clone(), &page).await?;
                 held.extend(part.rows);
@@ -345,6 +348,11 @@ const fn destination(what: Happening) -> Option<(BookingStatus, Deed)> {
         Happening::CheckedIn => Some((BookingStatus::CheckedIn, Deed::CheckedIn)),
         Happening::CheckedOut => Some((BookingStatus::CheckedOut, Deed::CheckedOut)),
     }
+}
+
+/// Whether a booking that stands here has been there: whoever moved out had moved in.
+fn is_past(status: BookingStatus, there: BookingStatus) -> bool {
+    status == there || (there == BookingStatus::CheckedIn && status == BookingStatus::CheckedOut)
 }
 
 /// The reason of a booking with wrong fields: `zero_nights`, or the code with the first field and the rule it broke.

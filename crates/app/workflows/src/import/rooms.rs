@@ -22,7 +22,12 @@ const MONTHLY_PRICE: i64 = 45_000;
 
 impl Rooms {
     /// The rooms, by name. Those of its own that are not there yet are made.
-    pub(super) async fn prepare(self, desk: &FrontDesk, call: &Call, file: &BookingFile) -> Result<Vec<RoomView>, ImportError> {
+    pub(super) async fn prepare(
+        self,
+        desk: &FrontDesk,
+        call: &Call,
+        file: &BookingFile,
+    ) -> Result<Vec<RoomView>, ImportError> {
         match self {
             Self::Existing => {
                 let asked = ListRooms { status: Some("active".to_owned()), ..ListRooms::default() };

@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use domicile_kernel::{Actor, Fault, Flags, HostelId, Refusal, Role, StoreError, Who};
+use domicile_kernel::{Actor, Fault, Flags, HostelId, Refusal, Role, StoreError, Who, faults};
 
 use crate::{
     crypto::TokenError,
     model::{AccountStatus, MembershipStatus},
     parts::Parts,
     ports::{HouseStanding, Standing},
-    refusals::faults,
 };
 
 /// Whether an operation takes place in a hostel.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domicile_kernel::{Call, Outcome, Permission, Purpose, Refusal, Scope, StoreError};
+use domicile_kernel::{Call, Outcome, Permission, Purpose, Refusal, Scope, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
-use crate::{parts::Parts, refusals::faults};
+use crate::parts::Parts;
 
 /// How much was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,6 @@
 mod booking;
 mod dates;
 mod room;
-mod stale;
 mod terms;
 
 pub use booking::{
@@ -13,7 +12,6 @@ pub use dates::{EmptyStay, StayDates};
 #[cfg(feature = "memory")]
 pub(crate) use room::name_key;
 pub use room::{Bed, NoBed, Room, RoomChanges, RoomRecord, RoomStatus, bed_label, bed_position};
-pub use stale::Stale;
 pub use terms::HouseTerms;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod lists;
 mod views;
 
 use async_trait::async_trait;
-use domicile_kernel::{Call, Code, Detail, Fault, FieldErrors, Outcome, Page, PageOf, Permission, Refusal, StoreError};
+use domicile_kernel::{Call, FieldErrors, Page, PageOf, Permission, Refusal, StoreError, faults};
 
 pub use lists::{BookingFilter, ListBookings, ListRooms, RoomFilter};
 pub use views::{BookingView, RoomView};
@@ -68,32 +68,9 @@ pub enum ReadError {
     Store(#[from] StoreError),
 }
 
-impl Fault for ReadError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::RoomNotFound | Self::BookingNotFound => Code::NotFound,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::RoomNotFound | Self::BookingNotFound => Detail::None,
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::RoomNotFound | Self::BookingNotFound => None,
-        }
-    }
-}
+faults!(ReadError: through Refused, Invalid, Store;
+    Self::RoomNotFound => NotFound,
+    Self::BookingNotFound => NotFound);
 
 impl FrontDesk {
     /// The rooms of the hostel (J20), or those with a free bed on given nights (J21).

@@ -1,8 +1,8 @@
 //! Booking a bed (J22, J23).
 
 use domicile_kernel::{
-    AccountId, Call, Checks, Code, Detail, Fault, Feature, FieldErrors, Instant, NewJob, Outcome, Permission, Refusal,
-    StoreError, Text,
+    AccountId, Call, Checks, Detail, Feature, FieldErrors, Instant, NewJob, Outcome, Permission, Refusal, StoreError,
+    Text, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -69,37 +69,11 @@ pub enum CreateBookingError {
     Store(#[from] StoreError),
 }
 
-impl Fault for CreateBookingError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::RoomNotFound => Code::NotFound,
-            Self::RoomUnavailable => Code::RoomUnavailable,
-            Self::BookingConflict => Code::BookingConflict,
-            Self::DeadlinePassed(_) => Code::BookingDeadlinePassed,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::RoomNotFound | Self::RoomUnavailable | Self::BookingConflict => Detail::None,
-            Self::DeadlinePassed(deadline) => Detail::Data(json!({ "deadline": deadline })),
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::RoomNotFound => None,
-            Self::RoomUnavailable | Self::BookingConflict | Self::DeadlinePassed(_) => None,
-        }
-    }
-}
+faults!(CreateBookingError: through Refused, Invalid, Store;
+    Self::RoomNotFound => NotFound,
+    Self::RoomUnavailable => RoomUnavailable,
+    Self::BookingConflict => BookingConflict,
+    Self::DeadlinePassed(deadline) => BookingDeadlinePassed with Detail::Data(json!({ "deadline": deadline })));
 
 impl FrontDesk {
     /// Books a bed for the nights from check-in to check-out. Where the hostel wants to approve, the bed is held until

@@ -1,8 +1,6 @@
 //! Making a room (J20).
 
-use domicile_kernel::{
-    Call, Checks, Code, Detail, Fault, FieldErrors, Money, Outcome, Permission, Refusal, StoreError, Text,
-};
+use domicile_kernel::{Call, Checks, FieldErrors, Money, Outcome, Permission, Refusal, StoreError, Text, faults};
 use serde::Deserialize;
 
 use super::fields;
@@ -51,32 +49,7 @@ pub enum CreateRoomError {
     Store(#[from] StoreError),
 }
 
-impl Fault for CreateRoomError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NameTaken => Code::AlreadyExists,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NameTaken => Detail::None,
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NameTaken => None,
-        }
-    }
-}
+faults!(CreateRoomError: through Refused, Invalid, Store; Self::NameTaken => AlreadyExists);
 
 impl FrontDesk {
     /// Makes a room with its beds, open to be booked.

@@ -1,12 +1,12 @@
 //! Taking away the record of an ended stay (J22).
 
-use domicile_kernel::{Call, Outcome, Permission, StoreError};
+use domicile_kernel::{Call, Outcome, Permission, StoreError, VersionConflict};
 
 use super::MoveBookingError;
 use crate::{
     BookingView, FrontDesk,
     events::{BookingChange, tell_booking},
-    model::{BookingId, Move, Stale},
+    model::{BookingId, Move},
 };
 
 impl FrontDesk {
@@ -16,7 +16,7 @@ impl FrontDesk {
         let mut uow = self.uows.begin(call).await?;
         let booking = uow.bookings().lock(id).await?.ok_or(MoveBookingError::NotFound)?;
         booking.permit(Move::Delete)?;
-        Stale::check(booking.version(), version, || BookingView::of(&booking))?;
+        VersionConflict::check(booking.version(), version, || BookingView::of(&booking))?;
         if !uow.bookings().delete(id, version).await? {
             return Err(StoreError::Stale.into());
         }

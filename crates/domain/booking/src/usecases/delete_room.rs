@@ -1,11 +1,11 @@
 //! Taking a room away (J20).
 
-use domicile_kernel::{Call, Code, Detail, Fault, Outcome, Permission, Refusal, StoreError};
+use domicile_kernel::{Call, Detail, Outcome, Permission, Refusal, StoreError, VersionConflict, faults};
 
 use crate::{
     FrontDesk, RoomView,
     events::{RoomChange, tell_room},
-    model::{RoomId, RoomStatus, Stale},
+    model::{RoomId, RoomStatus},
 };
 
 /// Why a room could not be taken away.
@@ -25,40 +25,15 @@ pub enum DeleteRoomError {
     },
     /// Somebody else changed it in between.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflict),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for DeleteRoomError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::NotFound => Code::NotFound,
-            Self::Held { .. } => Code::ResourceConflict,
-            Self::Stale(stale) => stale.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::NotFound => Detail::None,
-            Self::Held { status } => Detail::State(status.as_str().to_owned()),
-            Self::Stale(stale) => stale.detail(),
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::NotFound | Self::Held { .. } | Self::Stale(_) => None,
-        }
-    }
-}
+faults!(DeleteRoomError: through Refused, Stale, Store;
+    Self::NotFound => NotFound,
+    Self::Held { status } => ResourceConflict with Detail::State(status.as_str().to_owned()));
 
 impl FrontDesk {
     /// Takes away a room of which the caller saw `version`. Its past bookings stay.
@@ -70,7 +45,7 @@ impl FrontDesk {
         if !uow.bookings().beds_held(id).await?.is_empty() {
             return Err(DeleteRoomError::Held { status: room.record().status });
         }
-        Stale::check(room.version(), version, || RoomView::of(&room))?;
+        VersionConflict::check(room.version(), version, || RoomView::of(&room))?;
         if !uow.rooms().delete(id, version, self.ambient.now()).await? {
             return Err(StoreError::Stale.into());
         }

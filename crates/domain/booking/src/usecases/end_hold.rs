@@ -1,6 +1,6 @@
 //! Ending a hold that nobody approved in time: the job that every pending stay leaves behind (J22).
 
-use domicile_kernel::{Call, Code, Detail, Fault, HostelId, Instant, Outcome, Permission, Refusal, StoreError};
+use domicile_kernel::{Call, HostelId, Instant, Outcome, Permission, Refusal, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
 use super::moves::store;
@@ -38,30 +38,7 @@ pub enum EndHoldError {
     Store(#[from] StoreError),
 }
 
-impl Fault for EndHoldError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::NotYet(_) => Code::ResourceConflict,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::NotYet(_) => Detail::None,
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::NotYet(_) => None,
-        }
-    }
-}
+faults!(EndHoldError: through Refused, Store; Self::NotYet(_) => ResourceConflict);
 
 impl FrontDesk {
     /// Cancels a booking that is still pending when its hold is over, with the reason `hold_expired`. A booking that has

@@ -1,14 +1,15 @@
 //! What every move of a booking has in common: lock it, decide, judge the version, write, tell.
 
 use domicile_kernel::{
-    Call, Code, Detail, Fault, Feature, FieldErrors, HostelDay, Instant, Outcome, Permission, Refusal, StoreError,
+    Call, Detail, Feature, FieldErrors, HostelDay, Instant, Outcome, Permission, Refusal, StoreError, VersionConflict,
+    faults,
 };
 use serde_json::json;
 
 use crate::{
     BookingView, FrontDesk,
     events::{BookingChange, tell_booking},
-    model::{Booking, BookingId, BookingStatus, HouseTerms, IllegalMove, Stale},
+    model::{Booking, BookingId, BookingStatus, HouseTerms, IllegalMove},
     ports::{BookingUow, BookingWritten},
 };
 
@@ -42,47 +43,16 @@ pub enum MoveBookingError {
     DeadlinePassed(Instant),
     /// Somebody else changed it in between.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflict),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for MoveBookingError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NotFound => Code::NotFound,
-            Self::Illegal(illegal) => illegal.code(),
-            Self::NotDuringStay { .. } => Code::ResourceConflict,
-            Self::DeadlinePassed(_) => Code::BookingDeadlinePassed,
-            Self::Stale(stale) => stale.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NotFound => Detail::None,
-            Self::Illegal(illegal) => illegal.detail(),
-            Self::NotDuringStay { status, .. } => Detail::State(status.as_str().to_owned()),
-            Self::DeadlinePassed(deadline) => Detail::Data(json!({ "deadline": deadline })),
-            Self::Stale(stale) => stale.detail(),
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NotFound | Self::Illegal(_) => None,
-            Self::NotDuringStay { .. } | Self::DeadlinePassed(_) | Self::Stale(_) => None,
-        }
-    }
-}
+faults!(MoveBookingError: through Refused, Invalid, Illegal, Stale, Store;
+    Self::NotFound => NotFound,
+    Self::NotDuringStay { status, .. } => ResourceConflict with Detail::State(status.as_str().to_owned()),
+    Self::DeadlinePassed(deadline) => BookingDeadlinePassed with Detail::Data(json!({ "deadline": deadline })));
 
 /// What a decision is made upon, beside the booking.
 pub(super) struct Circumstances<'a> {
@@ -112,7 +82,7 @@ impl FrontDesk {
         let terms = uow.terms().await?;
         let before = uow.bookings().lock(id).await?.ok_or(MoveBookingError::NotFound)?;
         let after = decide(before.clone(), &Circumstances { call, terms: &terms, now: self.ambient.now() })?;
-        Stale::check(before.version(), version, || BookingView::of(&before))?;
+        VersionConflict::check(before.version(), version, || BookingView::of(&before))?;
         store(&mut *uow, &after).await?;
         tell_booking(&mut *uow, &self.ambient, change, Some(&before), Some(&after));
         let view = BookingView::of(&after);

@@ -1,7 +1,8 @@
 //! Changing a stay: to another bed, longer, shorter, on other days, or in its particulars, in one transaction (J22).
 
 use domicile_kernel::{
-    Call, Checks, Code, Detail, Fault, FieldErrors, HostelDay, Instant, Outcome, Permission, Refusal, StoreError, Text,
+    Call, Checks, FieldErrors, HostelDay, Instant, Outcome, Permission, Refusal, StoreError, Text, VersionConflict,
+    faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::{
     events::{BookingChange, tell_booking},
     model::{
         BedId, Booking, BookingId, BookingStatus, EmergencyContact, HouseTerms, IllegalMove, Move, NoBed, Rearranged,
-        RoomId, Stale, StayDates,
+        RoomId, StayDates,
     },
     policy::Quote,
     ports::{BookingUow, BookingWritten},
@@ -61,30 +62,10 @@ pub enum UpdateBookingError {
     BookingConflict,
 }
 
-impl Fault for UpdateBookingError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Move(error) => error.code(),
-            Self::RoomNotFound => Code::NotFound,
-            Self::RoomUnavailable => Code::RoomUnavailable,
-            Self::BookingConflict => Code::BookingConflict,
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Move(error) => error.detail(),
-            Self::RoomNotFound | Self::RoomUnavailable | Self::BookingConflict => Detail::None,
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Move(error) => error.replayed(),
-            Self::RoomNotFound | Self::RoomUnavailable | Self::BookingConflict => None,
-        }
-    }
-}
+faults!(UpdateBookingError: through Move;
+    Self::RoomNotFound => NotFound,
+    Self::RoomUnavailable => RoomUnavailable,
+    Self::BookingConflict => BookingConflict);
 
 macro_rules! from_move {
     ($($source:ty),+) => {
@@ -95,7 +76,7 @@ macro_rules! from_move {
         })+
     };
 }
-from_move!(Refusal, FieldErrors, IllegalMove, Stale, StoreError);
+from_move!(Refusal, FieldErrors, IllegalMove, VersionConflict, StoreError);
 
 impl FrontDesk {
     /// Changes a booking, of which the caller saw `version`. The guest may correct contact and wishes; bed and dates are for
@@ -122,7 +103,7 @@ impl FrontDesk {
         refuse_stranger(&before, call)?;
         before.permit(Move::Rearrange)?;
         let wish = command.check(&before, &terms, now)?;
-        Stale::check(before.version(), version, || BookingView::of(&before))?;
+        VersionConflict::check(before.version(), version, || BookingView::of(&before))?;
 
         let (room_id, bed_id, quote) = find_bed(&mut *uow, &before, &wish).await?;
         let Wish { dates, contact, special_requests, .. } = wish;

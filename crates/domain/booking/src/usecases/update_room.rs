@@ -1,7 +1,7 @@
 //! Changing a room (J20).
 
 use domicile_kernel::{
-    Call, Checks, Code, Detail, Fault, FieldErrors, Money, Outcome, Permission, Refusal, StoreError,
+    Call, Checks, Detail, FieldErrors, Money, Outcome, Permission, Refusal, StoreError, VersionConflict, faults,
 };
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use super::fields;
 use crate::{
     FrontDesk, RoomView,
     events::{RoomChange, tell_room},
-    model::{HouseTerms, Room, RoomChanges, RoomId, RoomStatus, Stale},
+    model::{HouseTerms, Room, RoomChanges, RoomId, RoomStatus},
     ports::{BookingUow, RoomWritten},
 };
 
@@ -61,44 +61,16 @@ pub enum UpdateRoomError {
     },
     /// Somebody else changed it in between.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflict),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for UpdateRoomError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NotFound => Code::NotFound,
-            Self::NameTaken => Code::AlreadyExists,
-            Self::BedHeld { .. } => Code::ResourceConflict,
-            Self::Stale(stale) => stale.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NotFound | Self::NameTaken => Detail::None,
-            Self::BedHeld { status, .. } => Detail::State(status.as_str().to_owned()),
-            Self::Stale(stale) => stale.detail(),
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NotFound => None,
-            Self::NameTaken | Self::BedHeld { .. } | Self::Stale(_) => None,
-        }
-    }
-}
+faults!(UpdateRoomError: through Refused, Invalid, Stale, Store;
+    Self::NotFound => NotFound,
+    Self::NameTaken => AlreadyExists,
+    Self::BedHeld { status, .. } => ResourceConflict with Detail::State(status.as_str().to_owned()));
 
 impl FrontDesk {
     /// Changes a room of which the caller saw `version`.
@@ -118,7 +90,7 @@ impl FrontDesk {
         if let Some(count) = changes.bed_count {
             refuse_held_beds(&mut *uow, &before, count).await?;
         }
-        Stale::check(before.version(), version, || RoomView::of(&before))?;
+        VersionConflict::check(before.version(), version, || RoomView::of(&before))?;
         let after = before.clone().changed(changes, self.ambient.now(), || self.ambient.id());
         match uow.rooms().update(&after).await? {
             RoomWritten::Written => {}

@@ -1,8 +1,8 @@
 //! Making a tenant, with its settings and flags (J1).
 
 use domicile_kernel::{
-    Call, Checks, Code, Currency, Detail, Fault, Feature, FieldErrors, Flags, Outcome, Permission, StoreError, Text,
-    Zone, call::Refusal,
+    Call, Checks, Currency, Feature, FieldErrors, Flags, Outcome, Permission, StoreError, Text, Zone, call::Refusal,
+    faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -42,30 +42,7 @@ pub enum CreateHostelError {
     Store(#[from] StoreError),
 }
 
-impl Fault for CreateHostelError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) => None,
-        }
-    }
-}
+faults!(CreateHostelError: through Refused, Invalid, Store);
 
 struct Plan {
     name: Text,

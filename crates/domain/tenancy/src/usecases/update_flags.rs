@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domicile_kernel::{
-    Call, Checks, Code, Detail, Fault, Feature, FieldErrors, Flags, Outcome, Permission, StoreError, call::Refusal,
+    Call, Checks, Feature, FieldErrors, Flags, Outcome, Permission, StoreError, call::Refusal, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -36,32 +36,7 @@ pub enum UpdateFlagsError {
     Store(#[from] StoreError),
 }
 
-impl Fault for UpdateFlagsError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NotFound => Code::NotFound,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NotFound => Detail::None,
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NotFound => None,
-        }
-    }
-}
+faults!(UpdateFlagsError: through Refused, Invalid, Store; Self::NotFound => NotFound);
 
 impl UpdateFlags {
     /// The switches in the order of the table.

@@ -1,7 +1,7 @@
 //! Renaming, suspending and reopening a tenant (J1).
 
 use domicile_kernel::{
-    Call, Checks, Code, Detail, Fault, FieldErrors, HostelId, Outcome, Permission, StoreError, call::Refusal,
+    Call, Checks, FieldErrors, HostelId, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -36,48 +36,14 @@ pub enum UpdateHostelError {
     #[error("Hostel not found")]
     NotFound,
     /// Somebody changed it in between.
-    #[error("This record has been modified by another user")]
-    VersionConflict {
-        /// The hostel as it is.
-        latest: Box<HostelView>,
-        /// The version the caller saw.
-        yours: i64,
-    },
+    #[error(transparent)]
+    Version(#[from] VersionConflict),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for UpdateHostelError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NotFound => Code::NotFound,
-            Self::VersionConflict { .. } => Code::VersionConflict,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NotFound => Detail::None,
-            Self::VersionConflict { latest, yours } => {
-                Detail::Version { current: latest.version, yours: *yours, latest: json!(latest) }
-            }
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NotFound | Self::VersionConflict { .. } => None,
-        }
-    }
-}
+faults!(UpdateHostelError: through Refused, Invalid, Version, Store; Self::NotFound => NotFound);
 
 impl Tenancy {
     /// Changes the tenant of version `version`. Needs `hostels:manage`.
@@ -122,5 +88,5 @@ impl Tenancy {
 }
 
 fn conflict(latest: Hostel, yours: i64) -> UpdateHostelError {
-    UpdateHostelError::VersionConflict { latest: Box::new(latest.into_view()), yours }
+    VersionConflict::new(latest.version(), yours, latest.view()).into()
 }

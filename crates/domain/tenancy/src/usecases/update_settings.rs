@@ -1,6 +1,8 @@
 //! Changing how a hostel is set up (J15).
 
-use domicile_kernel::{Call, Checks, Code, Detail, Fault, FieldErrors, Outcome, Permission, StoreError, call::Refusal};
+use domicile_kernel::{
+    Call, Checks, FieldErrors, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -82,48 +84,14 @@ pub enum UpdateSettingsError {
     #[error("Hostel not found")]
     NotFound,
     /// Somebody changed them in between.
-    #[error("This record has been modified by another user")]
-    VersionConflict {
-        /// The settings as they are.
-        latest: Box<SettingsView>,
-        /// The version the caller saw.
-        yours: i64,
-    },
+    #[error(transparent)]
+    Version(#[from] VersionConflict),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Fault for UpdateSettingsError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Invalid(errors) => errors.code(),
-            Self::NotFound => Code::NotFound,
-            Self::VersionConflict { .. } => Code::VersionConflict,
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    fn detail(&self) -> Detail {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Invalid(errors) => errors.detail(),
-            Self::NotFound => Detail::None,
-            Self::VersionConflict { latest, yours } => {
-                Detail::Version { current: latest.version, yours: *yours, latest: json!(latest) }
-            }
-            Self::Store(error) => error.detail(),
-        }
-    }
-
-    fn replayed(&self) -> Option<&Outcome> {
-        match self {
-            Self::Store(error) => error.replayed(),
-            Self::Refused(_) | Self::Invalid(_) | Self::NotFound | Self::VersionConflict { .. } => None,
-        }
-    }
-}
+faults!(UpdateSettingsError: through Refused, Invalid, Version, Store; Self::NotFound => NotFound);
 
 impl UpdateSettings {
     /// Which permission the change needs: `settings:update` as soon as one field is not operational, else
@@ -233,7 +201,7 @@ impl Tenancy {
 }
 
 fn conflict(latest: Settings, yours: i64) -> UpdateSettingsError {
-    UpdateSettingsError::VersionConflict { latest: Box::new(latest.into_view()), yours }
+    VersionConflict::new(latest.version(), yours, latest.view()).into()
 }
 
 fn number(checks: &mut Checks, field: &str, value: Option<i64>, (min, max): (i64, i64)) -> Option<u32> {

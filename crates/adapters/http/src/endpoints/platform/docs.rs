@@ -61,12 +61,12 @@ pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError>
 
 /// `GET /docs/errors`: every code with its status. Problem documents point here.
 pub(crate) async fn errors() -> HttpResponse {
-    let mut rows = String::new();
-    for code in Code::ALL {
+    let row = |code: &Code| {
         let (name, status) = (code.as_str(), status_of(code.kind()));
         let anchor = name.to_ascii_lowercase().replace('_', "-");
-        rows.push_str(&format!("<tr id=\"{anchor}\"><td>{name}</td><td>{status}</td></tr>\n"));
-    }
+        format!("<tr id=\"{anchor}\"><td>{name}</td><td>{status}</td></tr>\n")
+    };
+    let rows = Code::ALL.iter().map(row).collect::<Vec<_>>().concat();
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Domicile: error codes</title></head>\n\
          <body>\n<h1>Error codes</h1>\n<table>\n<tr><th>Code</th><th>Status</th></tr>\n{rows}</table>\n</body>\n</html>\n"

@@ -122,8 +122,10 @@ async fn isolated(owner: &mut Owner, role: &str, policy: &Policy) -> Result<(), 
     }
     // Nothing may end in the other's hands: neither an own row moved nor a new one.
     let moved = probe(owner, role, setting, &format!("UPDATE {table} SET {column} = '{THEIRS}'")).await;
-    if !matches!(&moved, Err(state) if state == REFUSED) && !(role != APP && moved == Ok(0)) {
-        return breach("a row given away", &moved);
+    match moved {
+        Err(state) if state == REFUSED => {}
+        Ok(0) if role != APP => {}
+        found => return breach("a row given away", &found),
     }
     let row = owner.texts(format!("SELECT to_jsonb(r)::text FROM {table} r WHERE {column} = '{THEIRS}' LIMIT 1")).await;
     let row = row[0][0].replace('\'', "''");

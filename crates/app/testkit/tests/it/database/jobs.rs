@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::relay::event;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn job(store: &TestStore, key: &str, due: Instant, payload: Value) -> NewJob {
     NewJob { id: store.ambient.id(), kind: "test.job", key: key.to_owned(), due, payload }

@@ -1,5 +1,10 @@
 //! What the database layer promises, proved on real databases: through its ports where a port shows it, past them where
 //! only the rows do.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that asks for what is not there fails, which is its purpose"
+)]
 
 mod audit;
 mod booking;

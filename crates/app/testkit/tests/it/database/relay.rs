@@ -118,7 +118,7 @@ async fn relay(database: Database, seal: Arc<dyn AuditSeal>, stop: Arc<AtomicBoo
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
-            Err(StoreError::Transient(_) | StoreError::Other(_)) => tokio::time::sleep(Duration::from_millis(1)).await,
+            Err(StoreError::Transient(_)) => tokio::time::sleep(Duration::from_millis(1)).await,
             Err(error) => panic!("the relay failed: {error:?}"),
         }
     }

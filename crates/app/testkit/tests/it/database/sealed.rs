@@ -12,7 +12,8 @@ use spellings::{base64, hex};
 /// The two spellings of bytes in which a dump could hide a text.
 mod spellings {
     pub(super) fn hex(text: &str) -> String {
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).expect("four bits are one digit");
+        text.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// The part of the text's base64 that does not depend on what stands before it.
@@ -25,8 +26,8 @@ mod spellings {
                 whole
                     .chunks(3)
                     .flat_map(|three| {
-                        let n = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
-                        [18, 12, 6, 0].map(|shift| char::from(DIGITS[(n >> shift & 63) as usize]))
+                        let n = (u32::from(three[0]) << 16) | (u32::from(three[1]) << 8) | u32::from(three[2]);
+                        [18, 12, 6, 0].map(|shift| char::from(DIGITS[((n >> shift) & 63) as usize]))
                     })
                     .collect()
             })

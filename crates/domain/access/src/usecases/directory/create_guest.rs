@@ -1,6 +1,8 @@
 //! A guest without a password, for the import of stays: somebody who never signs in.
 
-use domicile_kernel::{AccountId, Call, Checks, FieldErrors, Outcome, Permission, Purpose, Refusal, Role, StoreError};
+use domicile_kernel::{
+    AccountId, Call, Checks, FieldErrors, Outcome, Permission, Purpose, Refusal, Role, StoreError, faults,
+};
 use serde::Deserialize;
 
 use super::Directory;
@@ -8,7 +10,6 @@ use crate::{
     events::{self, Happening},
     model::{Account, Membership, MembershipStatus},
     ports::{AccountInsertion, MembershipInsertion},
-    refusals::faults,
     usecases::{audit, audited_membership, check_email, check_names, filed_under},
 };
 

@@ -1,6 +1,8 @@
 //! The first super_admin, made by somebody with a shell on the machine.
 
-use domicile_kernel::{AccountId, Call, Checks, FieldErrors, Outcome, Permission, Purpose, Refusal, StoreError};
+use domicile_kernel::{
+    AccountId, Call, Checks, FieldErrors, Outcome, Permission, Purpose, Refusal, StoreError, faults,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
@@ -8,7 +10,7 @@ use crate::{
     crypto::{HashingError, Password},
     model::{Account, Email, password},
     ports::AccountInsertion,
-    refusals::{Taken, faults},
+    refusals::Taken,
     usecases::{audit, audited_account, check_email, check_names, filed_under},
 };
 

@@ -1,7 +1,7 @@
 //! Making a person a member of the hostel (J16).
 
 use domicile_kernel::{
-    Call, Checks, FieldErrors, HostelId, Outcome, Permission, Purpose, Refusal, Role, StoreError, Text,
+    Call, Checks, FieldErrors, HostelId, Outcome, Permission, Purpose, Refusal, Role, StoreError, Text, faults,
 };
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::{
     policy::{GrantError, may_give},
     ports::{AccessUow, AccountInsertion, MembershipInsertion},
     queries::UserView,
-    refusals::{Taken, faults},
+    refusals::Taken,
     usecases::{audit, audited_membership, check_email, check_names, filed_under, sign_in::send_code},
 };
 

@@ -1,6 +1,6 @@
 //! Deleting a person's account: for a super_admin only (J16).
 
-use domicile_kernel::{AccountId, Call, Outcome, Permission, Purpose, Refusal, StoreError};
+use domicile_kernel::{AccountId, Call, Outcome, Permission, Purpose, Refusal, StoreError, VersionConflict, faults};
 use serde_json::json;
 
 use super::Directory;
@@ -10,7 +10,7 @@ use crate::{
     policy::is_self,
     ports::AccountUpdate,
     queries::UserView,
-    refusals::{Missing, VersionConflict, faults},
+    refusals::Missing,
     usecases::{audit, filed_under, revoke_sessions},
 };
 

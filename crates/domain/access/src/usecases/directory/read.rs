@@ -1,12 +1,12 @@
 //! Reading the people of a hostel and its audit trail (J16, J17).
 
-use domicile_kernel::{AccountId, Call, Page, PageOf, Permission, Refusal, Scope, StoreError};
+use domicile_kernel::{AccountId, Call, Page, PageOf, Permission, Refusal, Scope, StoreError, faults};
 
 use super::Directory;
 use crate::{
     policy::is_self,
     queries::{AuditFilter, AuditView, UserFilter, UserView},
-    refusals::{Missing, faults},
+    refusals::Missing,
 };
 
 /// Why nothing is shown.

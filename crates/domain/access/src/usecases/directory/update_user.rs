@@ -2,7 +2,7 @@
 
 use domicile_kernel::{
     AccountId, Call, Checks, Code, Detail, Fault, FieldErrors, Outcome, Permission, Refusal, Role, Scope, StoreError,
-    Text,
+    Text, VersionConflict, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
     model::{Card, Membership, MembershipStatus},
     policy::{GrantError, may_edit},
     queries::UserView,
-    refusals::{Missing, VersionConflict, faults},
+    refusals::Missing,
     usecases::{audit, audited_membership},
 };
 

@@ -1,6 +1,6 @@
 //! Changing one's own password (J4c, messages as J7 prints them).
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, Refusal, Scope, StoreError};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, Refusal, Scope, StoreError, faults};
 use serde::Deserialize;
 
 use super::OwnAccount;
@@ -8,7 +8,7 @@ use crate::{
     crypto::{HashingError, Password},
     mail::MailTemplate,
     model::{RevokeReason, password},
-    refusals::{Missing, faults},
+    refusals::Missing,
     usecases::{audit, own::SessionsEndedView, revoke_sessions, sign_in::notice},
 };
 

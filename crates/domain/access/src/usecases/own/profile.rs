@@ -1,12 +1,9 @@
 //! Reading one's own profile (J16).
 
-use domicile_kernel::{Call, Refusal, Scope, StoreError};
+use domicile_kernel::{Call, Refusal, Scope, StoreError, faults};
 
 use super::OwnAccount;
-use crate::{
-    queries::ProfileView,
-    refusals::{Missing, faults},
-};
+use crate::{queries::ProfileView, refusals::Missing};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! One's own sessions: sign out, list, end one, end all others (J4c).
 
-use domicile_kernel::{AccountId, Call, Outcome, Refusal, Scope, SessionId, StoreError};
+use domicile_kernel::{AccountId, Call, Outcome, Refusal, Scope, SessionId, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
 use super::OwnAccount;
 use crate::{
     model::RevokeReason,
     queries::SessionView,
-    refusals::{Missing, faults},
+    refusals::Missing,
     usecases::{revoke_sessions, tell_revoked},
 };
 

@@ -1,6 +1,8 @@
 //! Changing one's own profile (J16, schema as J7 prints it).
 
-use domicile_kernel::{Call, Checks, Feature, FieldErrors, Outcome, Permission, Refusal, StoreError, Text};
+use domicile_kernel::{
+    Call, Checks, Feature, FieldErrors, Outcome, Permission, Refusal, StoreError, Text, VersionConflict, faults,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,7 +12,7 @@ use crate::{
     model::Account,
     ports::AccountUpdate,
     queries::ProfileView,
-    refusals::{Missing, Taken, VersionConflict, faults},
+    refusals::{Missing, Taken},
     usecases::{audit, audited_account},
 };
 

@@ -1,6 +1,6 @@
 //! Signing in (A1, J4a, J4b).
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, Purpose, StoreError, Text};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, Purpose, StoreError, Text, faults};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,7 +11,6 @@ use crate::{
     policy::Identifier,
     ports::AccessUow,
     queries::{HostelMembershipView, SignedInUserView},
-    refusals::faults,
     usecases::{audit, filed_under},
 };
 

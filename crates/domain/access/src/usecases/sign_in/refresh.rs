@@ -1,6 +1,6 @@
 //! Staying signed in: one refresh token for the next (J4b).
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError, faults};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -8,7 +8,6 @@ use super::SignIn;
 use crate::{
     crypto::SecretText,
     model::{RevokeReason, Session, Verdict},
-    refusals::faults,
     usecases::{audit, tell_revoked},
 };
 

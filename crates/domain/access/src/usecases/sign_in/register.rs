@@ -1,6 +1,6 @@
 //! Registering (J4a).
 
-use domicile_kernel::{Call, Checks, FieldErrors, HostelId, Outcome, Purpose, Role, StoreError, Text};
+use domicile_kernel::{Call, Checks, FieldErrors, HostelId, Outcome, Purpose, Role, StoreError, Text, faults};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
     model::{Account, ChallengePurpose, Email, Membership, MembershipStatus, Username, password},
     policy::joining_status,
     ports::{AccessUow, AccountInsertion, MembershipInsertion},
-    refusals::{Taken, faults},
+    refusals::Taken,
     usecases::{audit, audited_account, check_email, check_names, check_username, filed_under},
 };
 

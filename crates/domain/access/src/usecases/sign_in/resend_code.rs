@@ -1,13 +1,12 @@
 //! Asking for a code: another one to prove the address, or one to choose a new password (J4a). The answer is always the same.
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
 use super::SignIn;
 use crate::{
     mail::{Mail, MailTemplate},
     model::{ChallengePurpose, Email},
-    refusals::faults,
     usecases::check_email,
 };
 

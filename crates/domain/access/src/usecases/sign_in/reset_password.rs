@@ -1,6 +1,6 @@
 //! Choosing a new password with a mailed code (J4a).
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +12,6 @@ use crate::{
     mail::MailTemplate,
     model::{ChallengePurpose, Email, RevokeReason, password},
     ports::AccountUpdate,
-    refusals::faults,
     usecases::{audit, check_email, revoke_sessions},
 };
 

@@ -1,6 +1,6 @@
 //! Proving an address with the code that was mailed to it (J4a).
 
-use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError};
+use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError, faults};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -9,7 +9,6 @@ use crate::{
     crypto::SecretText,
     model::{ChallengePurpose, Email},
     ports::AccountUpdate,
-    refusals::faults,
     usecases::{audit, check_email},
 };
 
