@@ -2,7 +2,6 @@
 //! place of the original; readers see what was committed. Nothing here needs a runtime.
 
 mod queries;
-mod turn;
 mod uow;
 
 use std::{
@@ -10,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use async_lock::Mutex as AsyncMutex;
 use async_trait::async_trait;
 use domicile_kernel::{AccountId, AuditEntry, Call, HostelId, NewEvent, NewJob, Outcome, Scope, StoreError};
 
@@ -17,14 +17,13 @@ use crate::{
     model::{Booking, BookingId, HouseTerms, Room, RoomId},
     ports::{BookingUow, BookingUows},
 };
-use turn::Turn;
 use uow::MemoryUow;
 
 /// Rooms, bookings and people of any number of hostels, in memory. A clone is another handle on the same.
 #[derive(Clone, Default)]
 pub struct MemoryBookings {
     state: Arc<Mutex<State>>,
-    turn: Arc<Turn>,
+    turn: Arc<AsyncMutex<()>>,
 }
 
 /// Which promise an answer keeps: in which hostel, to whom, under which key.
@@ -97,7 +96,7 @@ impl BookingUows for MemoryBookings {
         let Scope::Hostel(hostel) = call.scope else {
             return Err(StoreError::Other("a booking belongs to a hostel".into()));
         };
-        let held = Turn::take(&self.turn).await;
+        let held = self.turn.lock_arc().await;
         let copy = self.state().clone();
         let answer_key = call.idempotency.as_ref().map(|idempotency| {
             ((call.scope.hostel(), call.actor.label(), idempotency.key.clone()), idempotency.fingerprint)

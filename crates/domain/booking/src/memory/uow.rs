@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use async_lock::MutexGuardArc;
 use async_trait::async_trait;
 use domicile_kernel::{
     AccountId, AuditEntry, HostelId, Instant, JobId, NewEvent, NewJob, Outcome, StoreError, UnitOfWork,
 };
 
-use super::{AnswerKey, MemoryBookings, State, turn::Held};
+use super::{AnswerKey, MemoryBookings, State};
 use crate::{
     model::{BedId, Booking, BookingId, HouseTerms, Room, RoomId, StayDates},
     ports::{BookingRepository, BookingUow, BookingWritten, People, RoomRepository, RoomWritten},
@@ -16,7 +17,7 @@ use crate::{
 /// A copy of everything, until its commit. It holds the turn to write.
 pub(super) struct MemoryUow {
     memory: MemoryBookings,
-    _turn: Held,
+    _turn: MutexGuardArc<()>,
     state: State,
     hostel: HostelId,
     answer_key: Option<(AnswerKey, [u8; 32])>,
@@ -26,7 +27,7 @@ pub(super) struct MemoryUow {
 impl MemoryUow {
     pub(super) fn new(
         memory: MemoryBookings,
-        turn: Held,
+        turn: MutexGuardArc<()>,
         state: State,
         hostel: HostelId,
         answer_key: Option<(AnswerKey, [u8; 32])>,
