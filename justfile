@@ -32,10 +32,15 @@ fmt:
 check *arguments:
     sh deploy/test.sh {{arguments}}
 
-# Builds the documentation of the crates.
-docs:
+# Builds the documentation of the crates, after what is generated below docs/.
+docs: openapi
     cargo doc --workspace --all-features --no-deps
 
-# Writes the OpenAPI documents, one a version.
+# Writes what is generated below docs/: the OpenAPI documents, one a version, and the table of error codes.
 openapi:
-    cargo run -- openapi --out docs/openapi
+    cargo run -- openapi --out docs
+
+# Kills the server and its database ten times each in a storm of writes, and runs the other proofs that take long. Prints tables.
+chaos rounds="10":
+    DOMICILE_CHAOS_ROUNDS={{rounds}} cargo nextest run -p domicile-server --no-capture -E 'test(process::storm::)'
+    cargo test -p domicile-server --test chaos -- --nocapture

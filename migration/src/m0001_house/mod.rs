@@ -51,6 +51,10 @@ impl MigrationTrait for Migration {
                 db.execute_unprepared(&statement).await?;
             }
         }
+        if postgres {
+            // The mark's own table is under row security now, with a policy that admits its owner.
+            db.execute_unprepared("SET LOCAL row_security = on").await?;
+        }
         for (migration, oldest) in OLDEST_BINARY.iter().filter(|(name, _)| *name == self.name()) {
             let mark = format!("INSERT INTO schema_marks (migration, oldest_binary) VALUES ('{migration}', {oldest})");
             db.execute_unprepared(&mark).await?;

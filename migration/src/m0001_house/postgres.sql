@@ -5,9 +5,13 @@ DO $$ BEGIN CREATE ROLE domicile_app NOLOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS N
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;;
 DO $$ BEGIN CREATE ROLE domicile_system NOLOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;;
-DO $$ BEGIN
-  IF NOT pg_has_role(current_user, 'domicile_app', 'MEMBER') THEN GRANT domicile_app TO CURRENT_USER; END IF;
-  IF NOT pg_has_role(current_user, 'domicile_system', 'MEMBER') THEN GRANT domicile_system TO CURRENT_USER; END IF;
+-- Since PostgreSQL 16 being a member is not yet being allowed to take the role on: that is the privilege SET.
+DO $$
+DECLARE
+  wanted TEXT := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+  IF NOT pg_has_role(current_user, 'domicile_app', wanted) THEN GRANT domicile_app TO CURRENT_USER; END IF;
+  IF NOT pg_has_role(current_user, 'domicile_system', wanted) THEN GRANT domicile_system TO CURRENT_USER; END IF;
 END $$;;
 DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO domicile_app, domicile_system', current_schema()); END $$;;
 

@@ -104,7 +104,6 @@ CREATE TABLE sessions (
   user_agent TEXT
 );;
 CREATE INDEX ix_sessions__account ON sessions (account_id, created_at);;
-CREATE INDEX ix_sessions__absolute_expires ON sessions (absolute_expires_at);;
 
 CREATE TABLE challenges (
   id {uuid} PRIMARY KEY,
@@ -187,6 +186,8 @@ CREATE TABLE bookings (
 CREATE INDEX ix_bookings__created ON bookings (hostel_id, created_at, id);;
 CREATE INDEX ix_bookings__user ON bookings (hostel_id, user_id, created_at, id);;
 CREATE INDEX ix_bookings__bed ON bookings (hostel_id, bed_id, check_in_date);;
+CREATE INDEX ix_bookings__room ON bookings (hostel_id, room_id, check_in_date);;
+CREATE INDEX ix_bookings__check_in ON bookings (hostel_id, check_in_date, id);;
 
 -- A queue: the relay takes rows out and puts them into events. hostel_id and account_id say in whose scope it happened.
 CREATE TABLE outbox (
@@ -257,6 +258,7 @@ CREATE TABLE audit_log (
 );;
 CREATE UNIQUE INDEX uq_audit_log__id ON audit_log (id);;
 CREATE INDEX ix_audit_log__hostel ON audit_log (hostel_id, at, id);;
+CREATE UNIQUE INDEX uq_audit_log__seq ON audit_log (hostel_id, seq) WHERE seq IS NOT NULL;;
 CREATE INDEX ix_audit_log__unsealed ON audit_log (ordinal) WHERE hash IS NULL;;
 
 -- The end of each hostel's chain; the nil id for what belongs to no hostel.

@@ -1,11 +1,13 @@
-//! What runs beside the requests: the relay, the follower that hears of other nodes' events, the job worker, the writer of
-//! refusals. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
+//! What runs beside the requests: the relay, the follower of other nodes' events with its listener, the job worker. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
 
 use std::{sync::Arc, time::Duration};
 
 use domicile_db::{Database, relay::AuditSeal};
 use domicile_kernel::StoreError;
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 
 use crate::bridges::AfterCommit;
 
@@ -14,6 +16,12 @@ const RELAY_POLL: Duration = Duration::from_millis(250);
 /// How long a follower sleeps when nothing wakes it.
 const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
+/// How long nobody listens for wake-ups after their connection was lost.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a loop that panicked rests before it begins anew.
+const REST: Duration = Duration::from_secs(1);
+
 /// Told to end.
 pub type Stop = watch::Receiver<bool>;
 
@@ -21,6 +29,25 @@ pub type Stop = watch::Receiver<bool>;
 pub async fn stopped(stop: &mut Stop) {
     // A sender that is gone means the same.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Runs a loop until it ends by itself. One that panics begins anew: a request that panics takes nothing else down either,
+/// and a server without its relay would look well and be none.
+pub async fn kept_up<F>(what: &'static str, mut begin: impl FnMut() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let mut running = JoinSet::new();
+        running.spawn(begin());
+        match running.join_next().await {
+            Some(Err(error)) if error.is_panic() => {
+                tracing::error!(%error, "the {what} panicked; it begins anew");
+                tokio::time::sleep(REST).await;
+            }
+            _ => return,
+        }
+    }
 }
 
 /// Moves events to the log and seals audit rows until told to end, and once more then.
@@ -41,9 +68,33 @@ pub async fn relay(database: Database, seal: Arc<dyn AuditSeal>, after: Arc<Afte
     note(database.relay_all(seal.as_ref()).await.map(|_| ()), "the relay could not finish");
 }
 
+/// Hears the wake-ups of other nodes' relays until told to end, and begins anew when the connection they come by is lost.
+pub async fn listen(database: Database, heard: Arc<Notify>, mut stop: Stop) {
+    loop {
+        let hearing = async {
+            let Some(mut wakeups) = database.wakeups().await? else { return Ok(()) };
+            loop {
+                // At once, too: what was sent while nobody listened is in the log.
+                heard.notify_one();
+                wakeups.next().await?;
+            }
+        };
+        tokio::select! {
+            heard = hearing => match heard {
+                Ok(()) => return,
+                Err(error) => note(Err(error), "wake-ups of other nodes are not heard; the log is polled meanwhile"),
+            },
+            () = stopped(&mut stop) => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LISTEN_AGAIN) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
 /// Follows the log from its present end and outdates cached reads for what other nodes did.
-pub async fn follow(database: Database, after: Arc<AfterCommit>, mut stop: Stop) {
-    let mut wakeups = database.wakeups().await;
+pub async fn follow(database: Database, after: Arc<AfterCommit>, heard: Arc<Notify>, mut stop: Stop) {
     let mut position = loop {
         match database.last_position().await {
             Ok(position) => break position,
@@ -64,14 +115,14 @@ pub async fn follow(database: Database, after: Arc<AfterCommit>, mut stop: Stop)
                     }
                     position = event.position;
                 }
-                if full {
+                if full && !*stop.borrow() {
                     continue;
                 }
             }
             Err(error) => note(Err(error), "the event log cannot be read; the follower will try again"),
         }
         tokio::select! {
-            () = wakeups.next() => {}
+            () = heard.notified() => {}
             () = tokio::time::sleep(FOLLOW_POLL) => {}
             () = stopped(&mut stop) => return,
         }
@@ -88,11 +139,11 @@ fn note(result: Result<(), StoreError>, what: &str) {
 const WORK_POLL: Duration = Duration::from_millis(500);
 
 /// Does due jobs until told to end.
-pub async fn work(worker: domicile_workflows::Worker, after: Arc<AfterCommit>, mut stop: Stop) {
+pub async fn work(worker: Arc<domicile_workflows::Worker>, after: Arc<AfterCommit>, mut stop: Stop) {
     loop {
         match worker.run_due().await {
-            // A full batch means that more may be due.
-            Ok(taken) if taken > 0 => continue,
+            // More may be due, some of it because of what was just done.
+            Ok(taken) if taken > 0 && !*stop.borrow() => continue,
             Ok(_) => {}
             Err(error) => note(Err(error), "jobs could not be done; the worker will try again"),
         }

@@ -13,7 +13,8 @@ pub fn write(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(&documents).with_context(|| format!("{} cannot be made", documents.display()))?;
     for version in Version::ALL {
         let path = documents.join(format!("{}.json", version.as_str()));
-        fs::write(&path, openapi::text(*version) + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+        fs::write(&path, openapi::text(*version) + "\n")
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let path = folder.join("errors.md");
     fs::write(&path, errors()).with_context(|| format!("{} cannot be written", path.display()))
@@ -51,9 +52,10 @@ pub fn errors() -> String {
 const fn advice(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::ValidationError => ("Fields are wrong. Correct all that are listed and send again.", "`errors`"),
-        Code::InvalidInput => {
-            ("The request itself is wrong: a header, the JSON, a cursor. The message says which.", "`line`, `column` for JSON")
-        }
+        Code::InvalidInput => (
+            "The request itself is wrong: a header, the JSON, a cursor. The message says which.",
+            "`line`, `column` for JSON",
+        ),
         Code::UnsupportedApiVersion => ("There is no such version of the API.", "`supported_versions`"),
         Code::Unauthorized => ("Nobody is signed in, or the login is wrong. Sign in.", ""),
         Code::InvalidToken => ("The access token is not one of ours. Sign in.", ""),
@@ -63,7 +65,9 @@ const fn advice(code: Code) -> (&'static str, &'static str) {
         Code::InsufficientBalance => ("The wallet does not hold enough. Nothing answers so yet.", ""),
         Code::PaymentFailed => ("The payment was declined. Nothing answers so yet.", ""),
         Code::Forbidden => ("It belongs to somebody else, or you are not a member of this hostel.", ""),
-        Code::EmailNotVerified => ("The login is right, but the address is not proved yet. Send the code that was mailed.", ""),
+        Code::EmailNotVerified => {
+            ("The login is right, but the address is not proved yet. Send the code that was mailed.", "")
+        }
         Code::InsufficientPermissions => {
             ("Your role in this hostel lacks a permission.", "`required_permission`, `your_role`")
         }
@@ -71,15 +75,17 @@ const fn advice(code: Code) -> (&'static str, &'static str) {
         Code::NotFound => ("There is no such record or address, as far as you may know.", ""),
         Code::MethodNotAllowed => ("The address exists, the method does not. `Allow` lists those that do.", ""),
         Code::AlreadyExists => ("Another record has this value already.", "`errors`, where a field is meant"),
-        Code::VersionConflict => {
-            ("Somebody changed the record after you read it. Look at it again, then repeat your change on the new version.",
-             "`current_version`, `your_version`, `latest_data`")
+        Code::VersionConflict => (
+            "Somebody changed the record after you read it. Look at it again, then repeat your change on the new version.",
+            "`current_version`, `your_version`, `latest_data`",
+        ),
+        Code::ResourceConflict => (
+            "The record's state does not allow this. Also: the first request with this idempotency key is still running.",
+            "`current_status`, or `retry_after`",
+        ),
+        Code::RoomUnavailable => {
+            ("No bed is free in this room on these nights. Choose other nights or another room.", "")
         }
-        Code::ResourceConflict => {
-            ("The record's state does not allow this. Also: the first request with this idempotency key is still running.",
-             "`current_status`, or `retry_after`")
-        }
-        Code::RoomUnavailable => ("No bed is free in this room on these nights. Choose other nights or another room.", ""),
         Code::BookingConflict => ("The person already has a stay that overlaps these nights.", ""),
         Code::BookingDeadlinePassed => ("It is too late to book, or to cancel, for this check-in day.", "`deadline`"),
         Code::PayloadTooLarge => ("The body is larger than is taken here.", ""),

@@ -34,12 +34,6 @@ impl Notes {
         (Self { queue, ambient, dropped }, NotesLoop { waiting })
     }
 
-    /// How many were dropped since the start.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
     fn note(&self, call: &Call, entry: AuditEntry) {
         if self.queue.try_send((call.clone(), entry)).is_err() {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;

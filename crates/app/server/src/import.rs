@@ -104,7 +104,7 @@ async fn terms_of(house: &House, hostel: HostelId) -> anyhow::Result<SettingsVie
     if terms.minimum_stay_months > 0 {
         bail!(
             "hostel {hostel} lets beds for {} or more months and these stays are shorter; set minimum_stay_months to 0 \
-             first (PUT /api/v1/settings, as its admin)",
+             first (PUT /api/v1/settings, as a super_admin)",
             terms.minimum_stay_months
         );
     }

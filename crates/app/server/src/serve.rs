@@ -7,12 +7,12 @@ use domicile_http::{AppState, HttpConfig, Shell};
 use domicile_kernel::{Instant, ports::Ambient};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
 };
 
 use crate::{
-    background,
+    background::{self, kept_up},
     bridges::Kept,
     demo,
     gate::{Notes, Wellness},
@@ -41,16 +41,25 @@ impl Backstage {
         let mut tasks = JoinSet::new();
         let (notes, notes_loop) = Notes::new(house.ambient.clone());
         tasks.spawn(notes_loop.run(house.database.clone()));
-        tasks.spawn(background::relay(
-            house.database.clone(),
-            Arc::clone(&house.seal),
-            Arc::clone(&house.after),
-            stopped.clone(),
-        ));
-        tasks.spawn(background::follow(house.database.clone(), Arc::clone(&house.after), stopped.clone()));
-        let worker = house.worker();
+        let worker = Arc::new(house.worker());
         worker.plan_sweeps().await.context("the sweeps could not be planned")?;
-        tasks.spawn(background::work(worker, Arc::clone(&house.after), stopped));
+        let heard = Arc::new(Notify::new());
+        let (database, after, seal) = (house.database.clone(), Arc::clone(&house.after), Arc::clone(&house.seal));
+        tasks.spawn(kept_up("relay", {
+            let (database, after, stopped) = (database.clone(), Arc::clone(&after), stopped.clone());
+            move || background::relay(database.clone(), Arc::clone(&seal), Arc::clone(&after), stopped.clone())
+        }));
+        tasks.spawn(kept_up("listener", {
+            let (database, heard, stopped) = (database.clone(), Arc::clone(&heard), stopped.clone());
+            move || background::listen(database.clone(), Arc::clone(&heard), stopped.clone())
+        }));
+        tasks.spawn(kept_up("follower", {
+            let (after, stopped) = (Arc::clone(&after), stopped.clone());
+            move || background::follow(database.clone(), Arc::clone(&after), Arc::clone(&heard), stopped.clone())
+        }));
+        tasks.spawn(kept_up("worker", move || {
+            background::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
+        }));
         let wellness = Arc::new(Wellness::new(house.database.clone()));
         let shell = Shell {
             config: http_config(&house.settings, &house.ambient)?,
