@@ -86,7 +86,7 @@ pub const POLICIES: &[Policy] = &[
     system("key_fingerprints"),
     // Which release may work with the schema is no tenant's business: the owner reads and writes it too, row security forced
     // or not.
-    Policy { table: "schema_marks", name: "everybody", role: "PUBLIC", rule: ALL },
+    Policy { table: "schema_marks", name: "everybody", role: "public", rule: ALL },
 ];
 
 /// Every grant. The audit trail can be written and read, never changed: only the relay may number and seal a row.

@@ -258,7 +258,7 @@ CREATE TABLE audit_log (
 );;
 CREATE UNIQUE INDEX uq_audit_log__id ON audit_log (id);;
 CREATE INDEX ix_audit_log__hostel ON audit_log (hostel_id, at, id);;
-CREATE UNIQUE INDEX uq_audit_log__seq ON audit_log (hostel_id, seq) WHERE seq IS NOT NULL;;
+CREATE INDEX ix_audit_log__seq ON audit_log (hostel_id, seq) WHERE seq IS NOT NULL;;
 CREATE INDEX ix_audit_log__unsealed ON audit_log (ordinal) WHERE hash IS NULL;;
 
 -- The end of each hostel's chain; the nil id for what belongs to no hostel.

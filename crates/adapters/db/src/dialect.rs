@@ -35,11 +35,6 @@ pub(crate) fn joined(postgres: bool, column: &str) -> String {
     if postgres { format!("string_agg({column}, ',')") } else { format!("group_concat({column}, ',')") }
 }
 
-/// The name of room `r` without regard to case, in the order of its bytes: that of the port, on each database.
-pub(crate) fn room_name(postgres: bool) -> &'static str {
-    if postgres { "r.name_key COLLATE \"C\"" } else { "r.name_key" }
-}
-
 /// Whether room `r` offers something, without regard to the case of ASCII letters; `$?` is the thing in lower case.
 pub(crate) fn offers(postgres: bool) -> &'static str {
     if postgres {
@@ -97,12 +92,18 @@ fn classify(error: &sqlx::Error) -> Meaning {
     }
 }
 
+/// Whether PostgreSQL says by this SQLSTATE that it has ended the connection: shut down, crashed, or idle for too long.
+pub(crate) fn ends_connection(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P05" | "25P03")
+}
+
 /// By SQLSTATE: integrity violations are conflicts; lock and statement timeouts, deadlocks, lost connections, a server that
 /// starts, stops or is out of something will pass.
 fn postgres_meaning(code: &str, constraint: impl Fn() -> String) -> Meaning {
     match code {
         "23505" | "23P01" | "23503" | "23514" => Meaning::Conflict(constraint()),
-        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25P03" => Meaning::Transient,
+        "40001" | "40P01" | "55P03" | "57014" | "57P03" => Meaning::Transient,
+        code if ends_connection(code) => Meaning::Transient,
         code if code.starts_with("08") || code.starts_with("53") => Meaning::Transient,
         _ => Meaning::Other,
     }
@@ -127,6 +128,11 @@ impl<T> IntoStore<T> for Result<T, DbErr> {
     fn store(self) -> Result<T, StoreError> {
         self.map_err(store_error)
     }
+}
+
+/// A value as a JSON column.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<sea_orm::Value, StoreError> {
+    serde_json::to_value(value).map(Into::into).map_err(|error| StoreError::Other(error.into()))
 }
 
 /// A stored value that cannot be read back: which one, for the log.

@@ -1,6 +1,8 @@
 //! Leasing what is due. Taking a job is a transaction of its own; doing it and completing it are one, through the ticket that
 //! the call carries.
 
+use std::time::Duration;
+
 use domicile_kernel::{HostelId, Instant, JobId, JobTicket, Purpose, Scope, StoreError};
 use sea_orm::FromQueryResult;
 use serde_json::Value;
@@ -15,6 +17,12 @@ use crate::{
 pub(crate) fn place(kind: &str, key: &str) -> Vec<u8> {
     format!("jobs|{kind}|{key}").into_bytes()
 }
+
+/// How long a job that cannot be read is put off: an operator may yet give the node the key it lacks.
+const UNREADABLE: Duration = Duration::from_hours(1);
+
+/// About this many rows are removed in one transaction, so that years of them do not run into the statement's time limit.
+const PURGED_AT_ONCE: u64 = 5_000;
 
 /// A job in somebody's hands.
 #[derive(Debug, Clone)]
@@ -46,33 +54,41 @@ struct Row {
     request_id: String,
 }
 
-#[derive(FromQueryResult)]
-struct Due {
-    due: i64,
-}
-
 impl Database {
-    /// Takes up to `most` due jobs until `lease_until`. A job whose lease ran out is taken again.
+    /// Takes up to `most` due jobs until `lease_until`. A job whose lease ran out is taken again; one whose payload does not
+    /// open is put off, so that it never holds up those behind it.
     pub async fn take_jobs(&self, now: Instant, lease_until: Instant, most: u32) -> Result<Vec<LeasedJob>, StoreError> {
         let tx = self.write_tx(&Scope::System(Purpose::Jobs)).await?;
+        // Materialised, for a plan that ran the inner SELECT more than once would take more than `most`.
         let sql = format!(
-            "UPDATE jobs SET lease_until = $1, attempts = attempts + 1 WHERE id IN (SELECT id FROM jobs WHERE due <= $2 \
-             AND (lease_until IS NULL OR lease_until < $2) ORDER BY due, id LIMIT {most}{}) \
-             RETURNING id, hostel_id, kind, key, attempts, payload, request_id",
+            "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE due <= $2 AND (lease_until IS NULL OR lease_until < $2) \
+             ORDER BY due, id LIMIT {most}{}) UPDATE jobs SET lease_until = $1, attempts = attempts + 1 \
+             WHERE id IN (SELECT id FROM due) RETURNING id, hostel_id, kind, key, attempts, payload, request_id",
             skip_locked(tx.is_postgres())
         );
         let rows = tx.all::<Row>(&sql, [lease_until.micros().into(), now.micros().into()]).await.store()?;
         tx.commit().await.store()?;
-        rows.into_iter().map(|row| self.leased(row, lease_until)).collect()
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in rows {
+            let ticket = JobTicket { id: JobId::new(row.id), lease_until };
+            match self.leased(row, &ticket) {
+                Ok(job) => taken.push(job),
+                Err(error) => {
+                    tracing::error!(job = %ticket.id, error = &error as &dyn std::error::Error, "a job cannot be read; it is put off");
+                    self.retry_job(&ticket, now.plus(UNREADABLE), &error.to_string()).await?;
+                }
+            }
+        }
+        Ok(taken)
     }
 
-    fn leased(&self, row: Row, lease_until: Instant) -> Result<LeasedJob, StoreError> {
+    fn leased(&self, row: Row, ticket: &JobTicket) -> Result<LeasedJob, StoreError> {
         let plain = self
             .cipher()
             .open(&place(&row.kind, &row.key), &row.payload)
             .map_err(|error| StoreError::Corrupt(error.into()))?;
         Ok(LeasedJob {
-            ticket: JobTicket { id: JobId::new(row.id), lease_until },
+            ticket: ticket.clone(),
             kind: row.kind,
             key: row.key,
             hostel: row.hostel_id.map(HostelId::new),
@@ -101,27 +117,31 @@ impl Database {
         if done == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
     }
 
-    /// When the next job is due, if any waits.
-    pub async fn next_job_due(&self) -> Result<Option<Instant>, StoreError> {
-        let tx = self.read_tx(&Scope::System(Purpose::Jobs)).await?;
-        let row = tx.one::<Due>("SELECT due FROM jobs ORDER BY due, id LIMIT 1", []).await.store()?;
-        Ok(row.map(|row| Instant::from_micros(row.due)))
-    }
-
     /// Removes idempotency keys made before an instant.
     pub async fn purge_idempotency_keys(&self, before: Instant) -> Result<u64, StoreError> {
-        self.purge("DELETE FROM idempotency_keys WHERE created_at < $1", before).await
+        self.purge("idempotency_keys", "created_at", before).await
     }
 
     /// Removes events of the log that happened before an instant.
     pub async fn purge_events(&self, before: Instant) -> Result<u64, StoreError> {
-        self.purge("DELETE FROM events WHERE at < $1", before).await
+        self.purge("events", "at", before).await
     }
 
-    async fn purge(&self, sql: &str, before: Instant) -> Result<u64, StoreError> {
-        let tx = self.write_tx(&Scope::System(Purpose::Sweep)).await?;
-        let gone = tx.run(sql, [before.micros().into()]).await.store()?;
-        tx.commit().await.store()?;
-        Ok(gone)
+    /// Removes the rows of a table that are older than an instant by an indexed column, a part of them at a time.
+    async fn purge(&self, table: &str, column: &str, before: Instant) -> Result<u64, StoreError> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE {column} <= (SELECT max({column}) FROM (SELECT {column} FROM {table} \
+             WHERE {column} < $1 ORDER BY {column} LIMIT {PURGED_AT_ONCE}) AS oldest)"
+        );
+        let mut gone = 0;
+        loop {
+            let tx = self.write_tx(&Scope::System(Purpose::Sweep)).await?;
+            let removed = tx.run(&sql, [before.micros().into()]).await.store()?;
+            tx.commit().await.store()?;
+            gone += removed;
+            if removed < PURGED_AT_ONCE {
+                return Ok(gone);
+            }
+        }
     }
 }

@@ -167,7 +167,6 @@ pub(crate) fn to_date(day: domicile_kernel::HostelDay) -> Option<time::Date> {
 
 /// The drivers' date as a day.
 pub(crate) fn from_date(date: time::Date) -> Result<domicile_kernel::HostelDay, StoreError> {
-    let year = i16::try_from(date.year()).unwrap_or(0);
-    domicile_kernel::HostelDay::new(year, u8::from(date.month()) as i8, date.day() as i8)
-        .ok_or_else(|| crate::dialect::corrupt("a date"))
+    let day = |year| domicile_kernel::HostelDay::new(year, u8::from(date.month()) as i8, date.day() as i8);
+    i16::try_from(date.year()).ok().and_then(day).ok_or_else(|| crate::dialect::corrupt("a date"))
 }

@@ -3,11 +3,13 @@
 use std::{
     fs::{File, OpenOptions},
     path::Path,
+    time::Duration,
 };
 
 use domicile_migration::{Migrator, RELEASE};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
+    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, RuntimeErr, SqlxPostgresConnector,
+    SqlxSqliteConnector, Statement,
     sqlx::{self, Connection, postgres::PgPoolOptions, sqlite::SqlitePoolOptions},
 };
 use sea_orm_migration::MigratorTrait;
@@ -27,15 +29,25 @@ pub enum SchemaError {
         needed: i32,
     },
     /// The database refused.
-    #[error("the database refused: {0}")]
-    Database(#[from] DbErr),
+    #[error("{0}")]
+    Database(DbErr),
+}
+
+// The driver's error tells its causes itself, so it is not given as a source too: a chain would tell them twice.
+impl From<DbErr> for SchemaError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
 }
 
 impl From<sqlx::Error> for SchemaError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(DbErr::Custom(error.to_string()))
+        Self::Database(DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
 }
+
+/// How long a server may take to answer the first connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The lock under which one node migrates while the others wait: "migrate" in ASCII.
 const MIGRATION_LOCK: i64 = 0x006d_6967_7261_7465;
@@ -50,7 +62,8 @@ pub async fn migrate(owner_url: &str) -> Result<u32, SchemaError> {
     match Backend::of(owner_url) {
         Some(Backend::Postgres) => {
             // Session locks belong to a connection, so this one is held open beside the pool that migrates.
-            let mut lock = sqlx::PgConnection::connect(owner_url).await?;
+            let connecting = tokio::time::timeout(CONNECT_PATIENCE, sqlx::PgConnection::connect(owner_url));
+            let mut lock = connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
             sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
             let pool = PgPoolOptions::new().max_connections(1).connect(owner_url).await?;
             let applied = apply(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone())).await;
@@ -63,7 +76,7 @@ pub async fn migrate(owner_url: &str) -> Result<u32, SchemaError> {
                 .parse::<sqlx::sqlite::SqliteConnectOptions>()?
                 .create_if_missing(true)
                 .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
-                .busy_timeout(std::time::Duration::from_secs(5))
+                .busy_timeout(Duration::from_secs(5))
                 .foreign_keys(true);
             let _alone = sqlite_lock(options.get_filename()).await?;
             keep_to_owner(options.get_filename())?;

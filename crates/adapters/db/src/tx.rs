@@ -13,6 +13,8 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
+use crate::dialect::ends_connection;
+
 enum Inner {
     Postgres(sqlx::Transaction<'static, Postgres>),
     Sqlite(sqlx::Transaction<'static, Sqlite>),
@@ -31,15 +33,35 @@ fn query_error(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(std::sync::Arc::new(error)))
 }
 
+/// Whether the connection is gone, not the server.
+fn was_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| ends_connection(&code)),
+        _ => false,
+    }
+}
+
 impl Tx {
-    /// Begins on PostgreSQL with one simple query, such as `BEGIN; SELECT set_config(…)`: one round trip.
+    /// Begins on PostgreSQL with one simple query, such as `BEGIN; SELECT set_config(…)`: one round trip. Nothing has happened
+    /// before it, so a connection that was lost while it lay in the pool is passed over for the next; after a restart of the
+    /// server every one of them may be.
     pub(crate) async fn postgres(
         pool: &PgPool,
         begin: String,
         trips: std::sync::Arc<AtomicU64>,
     ) -> Result<Self, DbErr> {
-        let tx = pool.begin_with(AssertSqlSafe(begin)).await.map_err(query_error)?;
-        Ok(Self::new(Inner::Postgres(tx), DbBackend::Postgres, trips))
+        let mut may_be_lost = pool.size();
+        loop {
+            // A server that neither answers nor refuses would be waited for without end.
+            let begun = pool.begin_with(AssertSqlSafe(begin.clone()));
+            let begun = tokio::time::timeout(pool.options().get_acquire_timeout(), begun).await;
+            match begun.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+                Ok(tx) => return Ok(Self::new(Inner::Postgres(tx), DbBackend::Postgres, trips)),
+                Err(error) if may_be_lost > 0 && was_lost(&error) => may_be_lost -= 1,
+                Err(error) => return Err(query_error(error)),
+            }
+        }
     }
 
     /// Begins on SQLite: `BEGIN IMMEDIATE` to write, `BEGIN` to read.

@@ -82,6 +82,9 @@ const SWEEPS: &[(&str, Duration)] = &[
     ("sweep.events", Duration::from_hours(1)),
 ];
 
+/// How long a sweep that failed waits.
+const SWEEP_AGAIN: Duration = Duration::from_mins(1);
+
 /// How long an idempotency key is kept (W9).
 const KEYS_KEPT: Duration = Duration::from_hours(24);
 
@@ -138,6 +141,11 @@ impl Worker {
         let jobs = self.queue.take(now, now.plus(LEASE), BATCH).await?;
         let taken = jobs.len();
         for job in jobs {
+            // What came before took too long: another worker may have this one now, and a mail of it would go out twice.
+            if self.ambient.now() >= job.ticket.lease_until {
+                tracing::warn!(job = %job.ticket.id, kind = %job.kind, "a lease ran out before its job was begun");
+                break;
+            }
             let done = self.perform(&job).await;
             let settled = match done {
                 Done::Completed => Ok(()),
@@ -165,7 +173,7 @@ impl Worker {
             SEND_MAIL => self.send_mail(job).await,
             HoldPayload::KIND => self.end_hold(job).await,
             kind => match SWEEPS.iter().find(|(name, _)| *name == kind) {
-                Some((name, every)) => self.sweep(name, *every, job).await,
+                Some((name, every)) => self.sweep(name, *every).await,
                 None => Done::GivenUp(format!("no worker knows {kind}")),
             },
         }
@@ -198,7 +206,7 @@ impl Worker {
         }
     }
 
-    async fn sweep(&self, kind: &str, every: Duration, job: &LeasedJob) -> Done {
+    async fn sweep(&self, kind: &str, every: Duration) -> Done {
         let now = self.ambient.now();
         let call = Self::call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
         let swept = match kind {
@@ -218,7 +226,8 @@ impl Worker {
         };
         match swept {
             Ok(()) => Done::Again(now.plus(every), String::new()),
-            Err(why) => self.later(job, why),
+            // A sweep counts every time it is done as an attempt, so its pause does not grow with them.
+            Err(why) => Done::Again(now.plus(SWEEP_AGAIN), why),
         }
     }
 

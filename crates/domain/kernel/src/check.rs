@@ -117,6 +117,15 @@ impl Checks {
         Some(text)
     }
 
+    /// [`Checks::text`] of one line, such as a name: line breaks and tabs become single spaces. A name stands in mails, and
+    /// must not bring lines of its own to them.
+    pub fn line(&mut self, field: &str, value: Option<&str>, min: usize, max: usize, too_short: &str) -> Option<Text> {
+        let typed = Text::clean(value?);
+        let parts = typed.as_str().split(['\n', '\t']).map(str::trim).filter(|part| !part.is_empty());
+        let line = parts.collect::<Vec<_>>().join(" ");
+        self.text(field, Some(&line), min, max, too_short)
+    }
+
     /// Reads an id: a UUID of any version.
     pub fn id<T: From<uuid::Uuid>>(&mut self, field: &str, value: Option<&str>, message: &str) -> Option<T> {
         let parsed = value?.parse::<uuid::Uuid>();
@@ -257,6 +266,16 @@ mod tests {
         let mut checks = Checks::new();
         assert!(checks.text("name", Some("<b></b>é"), 2, 50, "").is_none());
         assert!(checks.text("name", Some("éé"), 2, 2, "").is_some());
+        assert_eq!(checks.finish().unwrap_err().0.len(), 1);
+    }
+
+    #[test]
+    fn a_line_has_no_breaks() {
+        let mut checks = Checks::new();
+        let name = checks.line("name", Some("Ama  K.,\r\n\nyou won:\thttp://x "), 1, 50, "");
+        assert_eq!(name.unwrap().as_str(), "Ama  K., you won: http://x");
+        assert!(checks.line("name", Some(" \n "), 1, 50, "").is_none());
+        assert!(checks.line("name", None, 1, 50, "").is_none());
         assert_eq!(checks.finish().unwrap_err().0.len(), 1);
     }
 

@@ -60,7 +60,10 @@ impl SessionRow {
                 None => None,
             },
             device_info: self.device_info,
-            ip: self.ip.and_then(|ip| ip.parse().ok()),
+            ip: match self.ip {
+                Some(ip) => Some(ip.parse().map_err(|_no_address| corrupt("sessions.ip"))?),
+                None => None,
+            },
             user_agent: self.user_agent,
         })
     }

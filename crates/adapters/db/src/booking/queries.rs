@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     database::Database,
-    dialect::{IntoStore, corrupt, offers, room_name},
+    dialect::{IntoStore, corrupt, offers},
     read::{ListQuery, SortColumn, SortKind, SqlRead, day_value, from_date},
     tx::Tx,
 };
@@ -122,7 +122,7 @@ impl BookingQueries for Database {
             values: head(hostel, filter.available)?,
             id: "r.id",
             sorts: &[
-                SortColumn { name: "name", column: room_name(postgres), kind: SortKind::Text },
+                SortColumn { name: "name", column: "r.name_key", kind: SortKind::Text },
                 SortColumn { name: "monthly_price", column: "r.price_minor", kind: SortKind::Number },
                 SortColumn { name: "floor", column: BY_FLOOR, kind: SortKind::Number },
                 SortColumn { name: "created_at", column: "r.created_at", kind: SortKind::Number },

@@ -12,7 +12,7 @@ use sea_orm::{DbErr, FromQueryResult, JsonValue, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt, for_update},
+    dialect::{IntoStore, corrupt, for_update, json},
     tx::Tx,
     uow::SqlUow,
 };
@@ -85,9 +85,9 @@ async fn load(tx: &Tx, hostel: HostelId, id: RoomId) -> Result<Option<Room>, Sto
 }
 
 /// The columns that a change can touch, from `$3` on; the id is `$2`, the hostel `$1`.
-fn values(hostel: HostelId, room: &Room) -> Vec<Value> {
+fn values(hostel: HostelId, room: &Room) -> Result<Vec<Value>, StoreError> {
     let is = room.record();
-    vec![
+    Ok(vec![
         hostel.uuid().into(),
         is.id.uuid().into(),
         is.name.as_str().into(),
@@ -97,12 +97,12 @@ fn values(hostel: HostelId, room: &Room) -> Vec<Value> {
         (is.beds.len() as i64).into(),
         is.monthly_price.amount_minor().into(),
         is.monthly_price.currency().code().into(),
-        serde_json::to_value(&is.amenities).unwrap_or_default().into(),
+        json(&is.amenities)?,
         is.description.as_ref().map(Text::as_str).into(),
         is.status.as_str().into(),
         is.version.into(),
         is.updated_at.micros().into(),
-    ]
+    ])
 }
 
 /// Adds beds in one statement. The ordinal is the bed's place in the room, from 1.
@@ -177,7 +177,7 @@ impl RoomRepository for SqlUow {
         let sql = "INSERT INTO rooms (hostel_id, id, name, name_key, room_type, floor, bed_count, price_minor, \
                    price_currency, amenities, description, status, version, updated_at, created_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
-        let mut row = values(hostel, room);
+        let mut row = values(hostel, room)?;
         row.push(room.record().created_at.micros().into());
         if self.tx()?.run(sql, row).await.store()? == 0 {
             return Ok(RoomWritten::NameTaken);
@@ -194,7 +194,7 @@ impl RoomRepository for SqlUow {
                    updated_at = $14 WHERE hostel_id = $1 AND id = $2 AND version = $15 AND deleted_at IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM rooms o WHERE o.hostel_id = $1 AND o.name_key = $4 AND o.id <> $2 \
                    AND o.deleted_at IS NULL)";
-        let mut row = values(hostel, room);
+        let mut row = values(hostel, room)?;
         row.push((room.version() - 1).into());
         match self.tx()?.run(sql, row).await.store() {
             Ok(0) if self.room_name_is_taken(hostel, room).await? => Ok(RoomWritten::NameTaken),

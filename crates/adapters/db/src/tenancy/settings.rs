@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use domicile_kernel::{Currency, HostelId, Instant, StoreError, Zone};
 use domicile_tenancy::{Registration, Settings, SettingsRepository, SettingsView};
 use sea_orm::{FromQueryResult, JsonValue, Value};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt},
+    dialect::{IntoStore, corrupt, json},
     tx::Tx,
     uow::SqlUow,
 };
@@ -42,10 +42,6 @@ fn whole(value: i64, column: &str) -> Result<u32, StoreError> {
 
 fn object<T: DeserializeOwned>(value: JsonValue, column: &str) -> Result<T, StoreError> {
     serde_json::from_value(value).map_err(|_other_shape| corrupt(column))
-}
-
-fn json<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).unwrap_or_default().into()
 }
 
 impl SettingsRow {
@@ -84,8 +80,8 @@ pub(super) async fn load(tx: &Tx, hostel: HostelId) -> Result<Option<SettingsVie
 }
 
 /// The values in the order of the columns, without the id.
-fn values(view: &SettingsView) -> Vec<Value> {
-    vec![
+fn values(view: &SettingsView) -> Result<Vec<Value>, StoreError> {
+    Ok(vec![
         view.currency.code().into(),
         view.time_zone.name().into(),
         i64::from(view.minimum_stay_months).into(),
@@ -94,13 +90,13 @@ fn values(view: &SettingsView) -> Vec<Value> {
         i64::from(view.pending_hold_hours).into(),
         i64::from(view.booking_deadline_hours).into(),
         i64::from(view.cancellation_deadline_hours).into(),
-        json(&view.maintenance_sla_hours),
-        json(&view.quiet_hours),
+        json(&view.maintenance_sla_hours)?,
+        json(&view.quiet_hours)?,
         view.registration.as_str().into(),
         view.default_country.as_str().into(),
         view.version.into(),
         view.updated_at.micros().into(),
-    ]
+    ])
 }
 
 #[async_trait]
@@ -118,7 +114,7 @@ impl SettingsRepository for SqlUow {
             "INSERT INTO hostel_settings ({COLUMNS}, created_at) \
              VALUES ($15, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14) ON CONFLICT DO NOTHING"
         );
-        let mut row = values(view);
+        let mut row = values(view)?;
         row.push(view.hostel_id.uuid().into());
         match self.tx()?.run(&sql, row).await.store()? {
             1 => Ok(()),
@@ -135,7 +131,7 @@ impl SettingsRepository for SqlUow {
                    entry_request_expiry_minutes = $5, pending_hold_hours = $6, booking_deadline_hours = $7, \
                    cancellation_deadline_hours = $8, maintenance_sla_hours = $9, quiet_hours = $10, registration = $11, \
                    default_country = $12, version = $13, updated_at = $14 WHERE hostel_id = $15 AND version = $16";
-        let mut row = values(view);
+        let mut row = values(view)?;
         row.extend([view.hostel_id.uuid().into(), seen.into()]);
         match self.tx()?.run(sql, row).await.store()? {
             1 => Ok(()),

@@ -1,5 +1,16 @@
 //! The whole of it: the `domicile` binary and the house it is built of, on real databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a helper of a test fails it by panicking; seeds and waits are printed for whoever reads a failure"
+)]
 
 mod first_day;
 mod import;
+mod panics;
+mod process;
+mod races;
 mod support;
+mod wire;

@@ -103,14 +103,14 @@ fn check_names(
     if let (None, None, Some(full)) = (first, last, full) {
         let full = Text::clean(full);
         let (first, last) = full.as_str().split_once(char::is_whitespace).unwrap_or((full.as_str(), ""));
-        let first = checks.text("full_name", Some(first), 1, MAX, "full_name is required");
-        let last = checks.text("full_name", Some(last), 0, MAX, "");
+        let first = checks.line("full_name", Some(first), 1, MAX, "full_name is required");
+        let last = checks.line("full_name", Some(last), 0, MAX, "");
         return first.zip(last);
     }
     let first = checks.require("first_name", first);
-    let first = checks.text("first_name", first, 1, MAX, "first_name is required");
+    let first = checks.line("first_name", first, 1, MAX, "first_name is required");
     let last = checks.require("last_name", last);
-    let last = checks.text("last_name", last, 1, MAX, "last_name is required");
+    let last = checks.line("last_name", last, 1, MAX, "last_name is required");
     first.zip(last)
 }
 

@@ -7,7 +7,7 @@ use domicile_access::{
     queries::{AuditFilter, UserFilter},
     usecases::{
         directory::{CreateGuest, CreateSuperAdmin, CreateUser, UpdateUser},
-        sign_in::{Register, ResetPassword},
+        sign_in::{AskForCode, Register, ResetPassword, VerifyOtp},
     },
 };
 use domicile_kernel::{AccountId, Call, Code, Detail, Fault, Page, Purpose, Role, Scope, Who};
@@ -41,6 +41,28 @@ fn to_role(role: &str) -> UpdateUser {
 
 fn to_status(status: &str) -> UpdateUser {
     UpdateUser { status: text(status), ..UpdateUser::default() }
+}
+
+#[test]
+fn an_account_that_nobody_proved_loses_its_password_when_it_is_made_a_member() {
+    let house = House::new();
+    house.member("boss", "admin");
+    let boss = house.call("boss");
+    // A stranger has registered the address, and waits.
+    block_on(house.sign_in().register(&anonymous(), Register { hostel_id: None, ..house.registration("ama") }))
+        .unwrap();
+    let old_code = house.last_code();
+    create(&house, &boss, person("ama", "manager")).unwrap();
+    assert_eq!(house.last_mail().template, MailTemplate::AccountCreatedSetPassword);
+    let verify = |otp| {
+        let command = VerifyOtp { email: text("ama@example.com"), otp: Some(otp) };
+        block_on(house.sign_in().verify_otp(&anonymous(), command)).map(|_| ())
+    };
+    assert_eq!(code(verify(old_code)), Code::ValidationError);
+    let ask = AskForCode { email: text("ama@example.com") };
+    block_on(house.sign_in().resend_otp(&anonymous(), ask)).unwrap();
+    verify(house.last_code()).unwrap();
+    assert_eq!(code(block_on(house.sign_in().login(&anonymous(), House::login("ama")))), Code::Unauthorized);
 }
 
 #[test]

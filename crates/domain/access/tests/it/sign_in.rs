@@ -63,6 +63,34 @@ fn a_known_address_gets_the_answer_of_a_new_one_and_its_owner_a_mail() {
 }
 
 #[test]
+fn whoever_registered_a_strangers_address_first_shares_nothing_with_its_owner() {
+    let house = House::new();
+    let stolen = Password::new("Stranger-123!");
+    let stranger = Register {
+        password: Some(stolen.clone()),
+        username: text("stranger"),
+        first_name: text("Stran"),
+        hostel_id: None,
+        ..house.registration("ama")
+    };
+    register(&house, stranger).unwrap();
+    register(&house, house.registration("ama")).unwrap();
+    verify(&house, "ama", house.last_code()).unwrap();
+    let stranger = Login { password: Some(stolen), ..House::login("ama") };
+    assert_eq!(try_login(&house, stranger), Err(Code::Unauthorized));
+    let ama = house.signed_in("ama");
+    assert_eq!((ama.user.first_name.as_str(), ama.hostels.len()), ("ama", 1));
+}
+
+#[test]
+fn a_name_brings_no_lines_of_its_own_to_a_mail() {
+    let house = House::new();
+    let command = Register { first_name: text("Ama,\r\n\nyou won\tmoney"), ..house.registration("ama") };
+    register(&house, command).unwrap();
+    assert!(house.last_mail().text().starts_with("Hello Ama, you won money,\n"));
+}
+
+#[test]
 fn exactly_one_hash_is_computed_whoever_asks() {
     let house = House::new();
     register(&house, house.registration("new")).unwrap();

@@ -17,7 +17,7 @@ pub(crate) const AMENITY_CHARS: usize = 50;
 const CHECK_IN_PASSED: &str = "Check-in date must be today or in the future";
 
 pub(crate) fn room_name(checks: &mut Checks, value: Option<&str>) -> Option<Text> {
-    checks.text("name", value, 1, 100, "name is required")
+    checks.line("name", value, 1, 100, "name is required")
 }
 
 /// Any short text, kept in lower case: houses have their own words for their rooms.

@@ -96,7 +96,7 @@ impl Tenancy {
 
 /// Reads a tenant's name.
 pub(super) fn name_of(checks: &mut Checks, value: Option<&str>) -> Option<Text> {
-    checks.text("name", value, Hostel::MIN_NAME, Hostel::MAX_NAME, "Name must be at least 2 characters")
+    checks.line("name", value, Hostel::MIN_NAME, Hostel::MAX_NAME, "Name must be at least 2 characters")
 }
 
 /// Reads an ISO 4217 code.

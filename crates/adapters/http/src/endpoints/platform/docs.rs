@@ -1,12 +1,13 @@
 //! The documentation: one OpenAPI document a version, and a page that shows them, both out of the binary (B5).
 
-use std::sync::Arc;
+use std::{io::Read as _, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
+    http::header::{self, HeaderMap, HeaderValue},
 };
 use domicile_kernel::Code;
+use flate2::read::GzDecoder;
 use utoipa_swagger_ui::{Config, Url};
 
 use crate::{
@@ -51,12 +52,37 @@ pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError>
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, found.content_type));
     response.insert_header((header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE)));
-    if found.gzpipped {
-        response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
-    }
-    let mut response = response.body(found.bytes.into_owned());
+    response.insert_header((header::VARY, HeaderValue::from_static("accept-encoding")));
+    let bytes = found.bytes.into_owned();
+    let bytes = match (found.gzpipped, reads_gzip(request.headers())) {
+        (false, _) => bytes,
+        (true, true) => {
+            response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+            bytes
+        }
+        (true, false) => unpacked(&bytes).map_err(|error| ApiError::internal(error.to_string()))?,
+    };
+    let mut response = response.body(bytes);
     response.extensions_mut().insert(Bare);
     Ok(response)
+}
+
+/// Whether somebody says that they read gzip: not everybody with a command line does.
+fn reads_gzip(headers: &HeaderMap) -> bool {
+    let said = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+    said.flat_map(|text| text.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let refused =
+            parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0)));
+        named && !refused
+    })
+}
+
+fn unpacked(gzip: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(gzip).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `GET /docs/errors`: every code with its status. Problem documents point here.

@@ -13,7 +13,7 @@ impl TestApp {
             let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             let mut mails: Vec<_> = files
                 .map(|file| (file.file_name().to_string_lossy().into_owned(), file.path()))
-                .filter(|(name, _)| name.contains(&mark) && name.ends_with(".txt"))
+                .filter(|(name, path)| name.contains(&mark) && path.extension().is_some_and(|is| is == "txt"))
                 .collect();
             mails.sort();
             if mails.len() >= count {

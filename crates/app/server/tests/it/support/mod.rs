@@ -12,6 +12,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use domicile_db::schema;
+use domicile_http::AppState;
 use domicile_kernel::{Ambient, Clock, HostelId, Purpose, Scope, ports::fixed::FixedClock};
 use domicile_server::{
     cli::{Common, Serve},
@@ -67,15 +68,21 @@ impl TestApp {
     }
 
     pub(crate) async fn start(on: On) -> Self {
+        Self::start_with(on, |_state| ()).await
+    }
+
+    /// Starts with other parts in the HTTP adapter than the house gives it.
+    pub(crate) async fn start_with(on: On, change: impl FnOnce(&mut AppState)) -> Self {
         let folder = TempDir::with_prefix("domicile-app-").unwrap();
         let (url, database) = match on {
             On::Sqlite => (format!("sqlite://{}", folder.path().join("domicile.db").display()), None),
             On::Postgres => {
                 let cluster = postgres::Cluster::shared();
-                let database = postgres::Database::create(&cluster, &domicile_migration::fingerprint(), |url| async move {
-                    schema::migrate(&url).await.map(|_applied| ())
-                })
-                .await;
+                let database =
+                    postgres::Database::create(&cluster, &domicile_migration::fingerprint(), |url| async move {
+                        schema::migrate(&url).await.map(|_applied| ())
+                    })
+                    .await;
                 (database.url(), Some(database))
             }
         };
@@ -86,15 +93,25 @@ impl TestApp {
             profile: Some("local".to_owned()),
         };
         let settings = Settings::load(&Serve { common, ..Serve::default() }).unwrap();
-        let (house, backstage, server, base) = open(settings, &clock).await;
+        let (house, backstage, server, base) = open(settings, &clock, change).await;
         let client = client();
-        Self { base, house, clock, client, url, backstage: Some(backstage), server, _folder: folder, _database: database }
+        Self {
+            base,
+            house,
+            clock,
+            client,
+            url,
+            backstage: Some(backstage),
+            server,
+            _folder: folder,
+            _database: database,
+        }
     }
 
     /// The same after a restart: over the same database and data folder, with the same clock, on another port.
     pub(crate) async fn restarted(mut self) -> Self {
         self.close().await;
-        let (house, backstage, server, base) = open(self.house.settings.clone(), &self.clock).await;
+        let (house, backstage, server, base) = open(self.house.settings.clone(), &self.clock, |_state| ()).await;
         self.house = house;
         self.backstage = Some(backstage);
         self.server = server;
@@ -143,10 +160,15 @@ impl TestApp {
 }
 
 /// Opens the house and serves it on a port of its own.
-async fn open(settings: Settings, clock: &Arc<FixedClock>) -> (House, Backstage, ServerHandle, String) {
+async fn open(
+    settings: Settings,
+    clock: &Arc<FixedClock>,
+    change: impl FnOnce(&mut AppState),
+) -> (House, Backstage, ServerHandle, String) {
     let ambient = Ambient { clock: clock.clone() as Arc<dyn Clock>, ..system::ambient() };
     let house = House::open(settings, ambient).await.unwrap();
-    let (backstage, front) = Backstage::start(&house).await.unwrap();
+    let (backstage, mut front) = Backstage::start(&house).await.unwrap();
+    change(&mut front.state);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -157,5 +179,5 @@ async fn open(settings: Settings, clock: &Arc<FixedClock>) -> (House, Backstage,
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().pool_max_idle_per_host(256).timeout(Duration::from_secs(60)).build().unwrap()
+    reqwest::Client::builder().pool_max_idle_per_host(256).timeout(Duration::from_mins(1)).build().unwrap()
 }

@@ -33,7 +33,11 @@ impl TestApp {
         let email = format!("{}-{number}@test.example", role.as_str());
         let call = self.house.operator(Scope::Hostel(hostel));
         let id = if role == Role::Student {
-            let command = CreateGuest { email: Some(email.clone()), first_name: Some("Test".into()), last_name: Some("Guest".into()) };
+            let command = CreateGuest {
+                email: Some(email.clone()),
+                first_name: Some("Test".into()),
+                last_name: Some("Guest".into()),
+            };
             self.house.directory.create_guest(&call, command).await.unwrap()
         } else {
             let command = CreateUser {
@@ -103,7 +107,7 @@ impl TestApp {
         let mut uow = AccessUows::begin(&self.house.database, &call).await.unwrap();
         uow.sessions().insert(&session).await.unwrap();
         uow.commit(Outcome::done()).await.unwrap();
-        let expires_at = now.plus(Duration::from_secs(3_600));
+        let expires_at = now.plus(Duration::from_hours(1));
         let token = jwt.issue(&AccessClaims { account, session: id, generation: 1, issued_at: now, expires_at });
         Person { id: account, email, hostel, session: id, token, refresh_token }
     }

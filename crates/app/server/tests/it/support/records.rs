@@ -42,7 +42,12 @@ impl TestApp {
         for _ in 0..500 {
             let mut files: Vec<_> = std::fs::read_dir(&folder).map_or_else(
                 |_no_folder_yet| Vec::new(),
-                |entries| entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "txt")).collect(),
+                |entries| {
+                    entries
+                        .map(|entry| entry.unwrap().path())
+                        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+                        .collect()
+                },
             );
             files.sort();
             let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());

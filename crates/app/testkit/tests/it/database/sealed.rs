@@ -1,10 +1,16 @@
 //! Personal columns (J14): what was typed is found in no table and no file, and opens only where it was put.
 
+use std::sync::Arc;
+
 use domicile_access::{
     AccessUows,
     ports::{AccountInsertion, AccountUpdate},
 };
-use domicile_kernel::{AccountId, HostelId, NewJob, Outcome, Purpose, Role, Scope, StoreError, Text};
+use domicile_booking::{BookingQueries, CreateBooking, CreateRoom, FrontDesk, model::BookingId, ports::BookingUows};
+use domicile_kernel::{
+    AccountId, Call, Currency, HostelId, IdempotencyKey, Instant, Money, NewJob, Outcome, Purpose, Role, Scope,
+    StoreError, Text,
+};
 use domicile_testkit::store::{Owner, TestStore};
 use serde_json::json;
 use spellings::{base64, hex};
@@ -39,8 +45,38 @@ const PHONE: &str = "+233209876543";
 const CARD_PHONE: &str = "+233201112223";
 const CONTACT: &str = "Auntie Efua Quaye, by the old lighthouse";
 const JOB: &str = "the-code-is-493817";
+const CALL_NAME: &str = "Grandmother Adwoa Boatemaa";
+const CALL_PHONE: &str = "+233244556677";
 
-/// A hostel and a member, with every personal column filled, and a job that holds a secret.
+/// Books a bed under an idempotency key: the booking names whom to call, and so does the answer that is kept for a replay.
+async fn book(store: &TestStore, hostel: HostelId, guest: AccountId) -> (Call, BookingId) {
+    let database = Arc::new(store.database.clone());
+    let desk = FrontDesk::new(database.clone(), database, store.ambient.clone());
+    let room = CreateRoom {
+        name: Some("Attic".to_owned()),
+        room_type: Some("double".to_owned()),
+        bed_count: Some(2),
+        monthly_price: Some(Money::new(45_000, Currency::GHS)),
+        ..CreateRoom::default()
+    };
+    let manager = store.call_as(guest, Some(Role::Manager), Scope::Hostel(hostel));
+    let room = desk.create_room(&manager, room).await.expect("a room can be made");
+    let mut call = store.call_as(guest, Some(Role::Student), Scope::Hostel(hostel));
+    call.idempotency = Some(IdempotencyKey { key: "once".to_owned(), fingerprint: [1; 32] });
+    let asked = CreateBooking {
+        room_id: Some(room.id.to_string()),
+        check_in_date: Some("2026-02-01".to_owned()),
+        check_out_date: Some("2026-04-01".to_owned()),
+        emergency_contact_name: Some(CALL_NAME.to_owned()),
+        emergency_contact_phone: Some(CALL_PHONE.to_owned()),
+        terms_accepted: Some(true),
+        ..CreateBooking::default()
+    };
+    let view = desk.create_booking(&call, asked).await.expect("a bed can be booked");
+    (call, view.id)
+}
+
+/// A hostel and a member, with every personal column filled, a booking made under a key, and a job that holds a secret.
 async fn planted(store: &TestStore) -> (HostelId, AccountId) {
     let hostel = store.hostel("Sealed").await;
     let account = store
@@ -60,6 +96,7 @@ async fn planted(store: &TestStore) -> (HostelId, AccountId) {
         payload: json!({ "code": JOB, "to": CONTACT }),
     });
     uow.commit(Outcome::done()).await.unwrap();
+    book(store, hostel, account).await;
     (hostel, account)
 }
 
@@ -101,7 +138,8 @@ async fn what_is_personal_is_found_in_no_table_and_no_file() {
         owner.run(format!("UPDATE accounts SET phone_index = {literal}")).await;
         let dump = dump(&store, &mut owner).await;
         assert!(is_in(canary, &dump) && is_in("a canary in bytes, 112223", &dump), "the search is blind");
-        for planted in [PHONE, CARD_PHONE, CONTACT, JOB, "209876543", "201112223", "Efua Quaye", "lighthouse"] {
+        let parts = ["209876543", "201112223", "244556677", "Efua Quaye", "lighthouse", "Adwoa"];
+        for planted in [PHONE, CARD_PHONE, CONTACT, JOB, CALL_NAME, CALL_PHONE].into_iter().chain(parts) {
             assert!(!is_in(planted, &dump), "{planted} stands in the open");
         }
     }
@@ -120,6 +158,25 @@ async fn what_was_sealed_is_read_back_and_looked_up_by_its_index() {
         assert_eq!(card.phone.as_deref(), Some(CARD_PHONE));
         assert_eq!(uow.accounts().find_by_phone("+233200000000").await.unwrap(), None);
         uow.rollback().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whom_to_call_is_read_back_from_the_booking_and_from_the_answer_kept_for_its_key() {
+    for store in TestStore::both().await {
+        let hostel = store.hostel("Sealed").await;
+        let guest = store.member(hostel, Role::Student).await;
+        let (mut call, id) = book(&store, hostel, guest).await;
+        let mut owner = store.owner().await;
+        assert_eq!(owner.number("SELECT count(*) FROM idempotency_keys WHERE outcome IS NOT NULL").await, 1);
+        let Err(StoreError::Replayed(outcome)) = BookingUows::begin(&store.database, &call).await.map(drop) else {
+            panic!("the key was used");
+        };
+        call.idempotency = None;
+        let view = BookingQueries::booking(&store.database, &call, id).await.unwrap().expect("the booking is there");
+        let contact = (view.emergency_contact_name.as_ref().map(Text::as_str), view.emergency_contact_phone.as_deref());
+        assert_eq!(contact, (Some(CALL_NAME), Some(CALL_PHONE)));
+        assert_eq!(outcome.value(), &serde_json::to_value(&view).unwrap());
     }
 }
 
@@ -174,14 +231,26 @@ async fn equal_values_have_different_ciphertexts_and_each_opens_only_in_its_plac
 }
 
 #[tokio::test]
-async fn a_jobs_payload_moved_to_another_job_does_not_open() {
+async fn a_jobs_payload_moved_to_another_job_does_not_open_and_holds_up_no_other_job() {
     for store in TestStore::both().await {
         planted(&store).await;
         let mut owner = store.owner().await;
+        owner.run("DELETE FROM jobs WHERE kind <> 'mail.send'").await;
         owner.run("UPDATE jobs SET key = 'two'").await;
-        let now = store.ambient.now();
-        let taken = store.database.take_jobs(now, now.plus(std::time::Duration::from_secs(1)), 1).await;
-        assert!(matches!(taken, Err(StoreError::Corrupt(_))), "{taken:?}");
+        let call = store.call(Scope::System(Purpose::Enrolment));
+        let mut uow = AccessUows::begin(&store.database, &call).await.unwrap();
+        let (kind, due) = ("test.job", store.ambient.now());
+        uow.enqueue(NewJob { id: store.ambient.id(), kind, key: "behind".to_owned(), due, payload: json!({}) });
+        uow.commit(Outcome::done()).await.unwrap();
+        let lease = |from: Instant| from.plus(std::time::Duration::from_secs(1));
+        let taken = store.database.take_jobs(due, lease(due), 10).await.unwrap();
+        assert_eq!(taken.iter().map(|job| job.key.as_str()).collect::<Vec<_>>(), ["behind"]);
+        // It waits, with the reason, for a node that has the key.
+        let waiting = "SELECT due FROM jobs WHERE key = 'two' AND lease_until IS NULL AND last_error IS NOT NULL";
+        let put_off = due.plus(std::time::Duration::from_hours(1));
+        assert_eq!(owner.numbers(waiting).await, [put_off.micros()]);
+        owner.run("UPDATE jobs SET key = 'one' WHERE key = 'two'").await;
+        assert_eq!(store.database.take_jobs(put_off, lease(put_off), 10).await.unwrap().len(), 2);
     }
 }
 

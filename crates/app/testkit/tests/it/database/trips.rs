@@ -35,6 +35,8 @@ macro_rules! count {
     }};
 }
 
+mod booking;
+
 #[tokio::test]
 async fn each_method_makes_as_many_round_trips_as_the_table_says() {
     for store in TestStore::both().await {
@@ -90,7 +92,6 @@ async fn each_method_makes_as_many_round_trips_as_the_table_says() {
             count!(count, 3, "taking jobs", db.take_jobs(now, now.plus(std::time::Duration::from_secs(9)), 10).await);
         count!(count, 3, "completing a job", db.complete_job(&jobs[0].ticket).await);
         count!(count, 3, "giving a job back", db.retry_job(&jobs[1].ticket, now, "no").await);
-        count!(count, 2, "when the next job is due", db.next_job_due().await);
         count!(
             count,
             3,

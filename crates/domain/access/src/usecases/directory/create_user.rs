@@ -87,7 +87,8 @@ impl CreateUser {
 impl Directory {
     /// Makes a person a member of the call's hostel. An address without an account gets one: proved and with the given
     /// password, or else with a mail to choose one. An address with an account joins with the card as it was typed: what the
-    /// account says of the person is not told to a hostel they did not join themselves.
+    /// account says of the person is not told to a hostel they did not join themselves. One whose address was never proved
+    /// loses its password, and gets that mail too.
     pub async fn create_user(&self, call: &Call, command: CreateUser) -> Result<UserView, CreateUserError> {
         call.require(Permission::UsersUpdateAny)?;
         let hostel = call.hostel()?;
@@ -102,7 +103,7 @@ impl Directory {
         let now = self.now();
         let ambient = &self.parts.ambient;
         let account = match uow.accounts().find_by_email(&asked.card.email).await? {
-            Some(account) => account,
+            Some(account) => self.meet(uow.as_mut(), hostel, account).await?,
             None => self.make_account(uow.as_mut(), hostel, &asked.card, hash).await?,
         };
         let membership = Membership::new(hostel, account.id, asked.role, MembershipStatus::Active, asked.card, now);
@@ -116,6 +117,29 @@ impl Directory {
         let view = UserView::from(&membership);
         uow.commit(Outcome::of(&view)).await?;
         Ok(view)
+    }
+
+    /// An account whose address nobody has proved may be a stranger's, registered in the hope of this: its password goes, and
+    /// the owner of the address is mailed a code to choose one.
+    async fn meet(
+        &self,
+        uow: &mut dyn AccessUow,
+        hostel: HostelId,
+        known: Account,
+    ) -> Result<Account, CreateUserError> {
+        let account = uow.accounts().find_for_update(known.id).await?.unwrap_or(known);
+        if account.is_active() && !account.is_verified() {
+            uow.accounts().set_password(account.id, None).await?;
+            uow.challenges().remove_of(account.id).await?;
+            self.invite(uow, hostel, &account).await?;
+        }
+        Ok(account)
+    }
+
+    async fn invite(&self, uow: &mut dyn AccessUow, hostel: HostelId, account: &Account) -> Result<(), StoreError> {
+        let house = uow.houses().find(hostel).await?.map(|house| house.name).unwrap_or_default();
+        let mail = Mail::new(&account.email, MailTemplate::AccountCreatedSetPassword).with("hostel", house);
+        send_code(&self.parts, uow, account, ChallengePurpose::ResetPassword, mail).await
     }
 
     async fn make_account(
@@ -150,9 +174,7 @@ impl Directory {
             }
         }
         if invited {
-            let house = uow.houses().find(hostel).await?.map(|house| house.name).unwrap_or_default();
-            let mail = Mail::new(&account.email, MailTemplate::AccountCreatedSetPassword).with("hostel", house);
-            send_code(&self.parts, uow, &account, ChallengePurpose::ResetPassword, mail).await?;
+            self.invite(uow, hostel, &account).await?;
         }
         Ok(account)
     }

@@ -99,8 +99,8 @@ impl UpdateUser {
         );
         let status = self.status.as_deref();
         let checked = Checked {
-            first_name: checks.text("first_name", self.first_name.as_deref(), 1, 50, ""),
-            last_name: checks.text("last_name", self.last_name.as_deref(), 1, 50, ""),
+            first_name: checks.line("first_name", self.first_name.as_deref(), 1, 50, ""),
+            last_name: checks.line("last_name", self.last_name.as_deref(), 1, 50, ""),
             phone: checks.phone("phone", self.phone.as_deref()),
             role: checks.one_of("role", self.role.as_deref(), member_role, &MEMBER_ROLES),
             status: checks.one_of("status", status, MembershipStatus::parse, MembershipStatus::WORDS),

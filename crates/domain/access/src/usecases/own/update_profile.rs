@@ -76,8 +76,8 @@ impl UpdateProfile {
             "At least one field must be provided for update",
         );
         let checked = Checked {
-            first_name: checks.text("first_name", self.first_name.as_deref(), 2, 50, ""),
-            last_name: checks.text("last_name", self.last_name.as_deref(), 2, 50, ""),
+            first_name: checks.line("first_name", self.first_name.as_deref(), 2, 50, ""),
+            last_name: checks.line("last_name", self.last_name.as_deref(), 2, 50, ""),
             phone: checks.phone("phone", self.phone.as_deref()),
             emergency_contact: checks.text("emergency_contact", self.emergency_contact.as_deref(), 0, 100, ""),
             program: checks.text("program", self.program.as_deref(), 0, 100, ""),

@@ -11,7 +11,7 @@ use crate::{
     mail::{Mail, MailTemplate},
     model::{Account, ChallengePurpose, Email, Membership, MembershipStatus, Username, password},
     policy::joining_status,
-    ports::{AccessUow, AccountInsertion, MembershipInsertion},
+    ports::{AccessUow, AccountInsertion, AccountUpdate, MembershipInsertion},
     refusals::Taken,
     usecases::{audit, audited_account, check_email, check_names, check_username, filed_under},
 };
@@ -90,6 +90,9 @@ impl AskedRole {
     }
 }
 
+/// Where somebody becomes a member, as what, and in which state.
+type Joining = (HostelId, Role, MembershipStatus);
+
 struct Checked {
     email: Email,
     password: Password,
@@ -153,7 +156,7 @@ impl SignIn {
         let known = uow.accounts().find_by_email(&asked.email).await?;
         self.check_free(uow.as_mut(), &asked, known.as_ref()).await?;
         match known {
-            Some(account) => self.meet_again(uow.as_mut(), &account).await?,
+            Some(account) => self.meet_again(uow.as_mut(), &account, &asked, &hash, joins).await?,
             None => self.make(uow.as_mut(), &asked, hash, joins).await?,
         }
         uow.commit(Outcome::of(&view)).await?;
@@ -182,14 +185,41 @@ impl SignIn {
         Ok(())
     }
 
-    /// The address has an account: its owner hears of it, by a fresh code if they still have to prove it.
-    async fn meet_again(&self, uow: &mut dyn AccessUow, account: &Account) -> Result<(), StoreError> {
-        if account.is_active() && !account.is_verified() && account.password_hash.is_some() {
-            let mail = Mail::new(&account.email, MailTemplate::VerifyEmail);
-            return self.send_code(uow, account, ChallengePurpose::VerifyEmail, mail).await;
+    /// The address has an account: its owner hears of it. While nobody has proved the address, the newest registration
+    /// takes the place of the one before, password included, and only its code counts: else whoever registers a
+    /// stranger's address first would share the account that its owner proves later.
+    async fn meet_again(
+        &self,
+        uow: &mut dyn AccessUow,
+        known: &Account,
+        asked: &Checked,
+        hash: &PasswordHash,
+        joins: Option<Joining>,
+    ) -> Result<(), RegisterError> {
+        // Read behind the lock: the address may have been proved a moment ago.
+        let account = uow.accounts().find_for_update(known.id).await?;
+        let unproved =
+            |account: &Account| account.is_active() && !account.is_verified() && account.password_hash.is_some();
+        let Some(before) = account.filter(unproved) else {
+            notice(&self.parts, uow, known, MailTemplate::AlreadyRegistered);
+            return Ok(());
+        };
+        let seen = before.version;
+        let account = Account {
+            first_name: asked.first_name.clone(),
+            last_name: asked.last_name.clone(),
+            username: asked.username.clone(),
+            phone: asked.phone.clone(),
+            ..before.edited(self.now())
+        };
+        match uow.accounts().update(&account, seen).await? {
+            AccountUpdate::Updated => {}
+            AccountUpdate::UsernameTaken => return Err(Taken::USERNAME.into()),
+            AccountUpdate::PhoneTaken => return Err(Taken::PHONE.into()),
+            AccountUpdate::Stale | AccountUpdate::EmailTaken => return Err(StoreError::Stale.into()),
         }
-        notice(&self.parts, uow, account, MailTemplate::AlreadyRegistered);
-        Ok(())
+        uow.accounts().set_password(account.id, Some(hash)).await?;
+        self.welcome(uow, &account, joins).await
     }
 
     async fn make(
@@ -197,15 +227,15 @@ impl SignIn {
         uow: &mut dyn AccessUow,
         asked: &Checked,
         hash: PasswordHash,
-        joins: Option<(HostelId, Role, MembershipStatus)>,
+        joins: Option<Joining>,
     ) -> Result<(), RegisterError> {
-        let ambient = &self.parts.ambient;
+        let id = self.parts.ambient.id();
         let now = self.now();
         let account = Account {
             username: asked.username.clone(),
             phone: asked.phone.clone(),
-            password_hash: Some(hash),
-            ..Account::new(ambient.id(), asked.email.clone(), asked.first_name.clone(), asked.last_name.clone(), now)
+            password_hash: Some(hash.clone()),
+            ..Account::new(id, asked.email.clone(), asked.first_name.clone(), asked.last_name.clone(), now)
         };
         match uow.accounts().insert(&account).await? {
             AccountInsertion::Inserted => {}
@@ -214,11 +244,23 @@ impl SignIn {
             AccountInsertion::EmailTaken => {
                 // Somebody registered the same address a moment ago.
                 if let Some(winner) = uow.accounts().find_by_email(&asked.email).await? {
-                    self.meet_again(uow, &winner).await?;
+                    self.meet_again(uow, &winner, asked, &hash, joins).await?;
                 }
                 return Ok(());
             }
         }
+        self.welcome(uow, &account, joins).await
+    }
+
+    /// Makes the member, tells of it and sends the code that proves the address.
+    async fn welcome(
+        &self,
+        uow: &mut dyn AccessUow,
+        account: &Account,
+        joins: Option<Joining>,
+    ) -> Result<(), RegisterError> {
+        let ambient = &self.parts.ambient;
+        let now = self.now();
         if let Some((hostel, role, status)) = joins {
             let membership = Membership::new(hostel, account.id, role, status, account.card(), now);
             if uow.memberships().insert(&membership).await? == MembershipInsertion::Inserted {
@@ -226,10 +268,10 @@ impl SignIn {
             }
         }
         let joined = joins.map(|(hostel, role, status)| json!({ "hostel_id": hostel, "role": role, "status": status }));
-        let after = json!({ "account": audited_account(&account), "membership": joined });
+        let after = json!({ "account": audited_account(account), "membership": joined });
         uow.audit(audit(ambient, "account.register", "account", account.id.uuid(), None, Some(after)));
         let mail = Mail::new(&account.email, MailTemplate::VerifyEmail);
-        self.send_code(uow, &account, ChallengePurpose::VerifyEmail, mail).await?;
+        self.send_code(uow, account, ChallengePurpose::VerifyEmail, mail).await?;
         Ok(())
     }
 }

@@ -1,0 +1,126 @@
+//! Who may do what: every operation by every sort of caller, against one table written by hand (J6, W16).
+
+mod ownership;
+mod stage;
+mod table;
+mod trail;
+
+use std::collections::BTreeSet;
+
+use domicile_http::{
+    operation::{Access, Operation},
+    operations,
+};
+use serde_json::{Value, json};
+
+use self::{
+    stage::Stage,
+    table::{COLUMNS, TABLE, Who},
+};
+use crate::support::TestApp;
+
+#[test]
+fn every_operation_has_a_row_and_every_row_an_operation() {
+    let rows: Vec<_> = TABLE.iter().map(|(id, _)| *id).collect();
+    let table: BTreeSet<_> = rows.iter().copied().collect();
+    assert_eq!(table.len(), rows.len(), "an operation has two rows");
+    let operations: BTreeSet<_> = operations::all().iter().map(|operation| operation.id).collect();
+    assert_eq!(table.difference(&operations).collect::<Vec<_>>(), Vec::<&&str>::new(), "rows without an operation");
+    assert_eq!(operations.difference(&table).collect::<Vec<_>>(), Vec::<&&str>::new(), "operations without a row");
+}
+
+#[test]
+fn what_anybody_may_ask_is_the_closed_list() {
+    let public: BTreeSet<_> = operations::all()
+        .iter()
+        .filter(|operation| operation.access == Access::Public)
+        .map(Operation::full_path)
+        .collect();
+    let expected: BTreeSet<_> = [
+        "/",
+        "/api",
+        "/api/auth/forgot-password",
+        "/api/auth/login",
+        "/api/auth/refresh-token",
+        "/api/auth/register",
+        "/api/auth/resend-otp",
+        "/api/auth/reset-password",
+        "/api/auth/verify-otp",
+        "/api/health",
+        "/api/openapi.json",
+        "/docs",
+        "/docs/errors",
+        "/docs/{file}",
+        "/health",
+        "/health/live",
+        "/health/ready",
+    ]
+    .map(str::to_owned)
+    .into();
+    assert_eq!(public, expected);
+    let answered: BTreeSet<_> = TABLE.iter().filter(|(_, row)| row[0] < 400).map(|(id, _)| *id).collect();
+    let of_public: BTreeSet<_> = operations::all()
+        .iter()
+        .filter(|operation| operation.access == Access::Public)
+        .map(|operation| operation.id)
+        .collect();
+    assert_eq!(answered, of_public, "the table lets anonymous callers into exactly these");
+}
+
+async fn each_caller_gets_from_each_operation_what_the_table_says(app: TestApp) {
+    let stage = Stage::set(app).await;
+    let mut wrong = Vec::new();
+    for operation in operations::all() {
+        let Some((_, expected)) = TABLE.iter().find(|(id, _)| *id == operation.id) else { continue };
+        for (who, expected) in COLUMNS.into_iter().zip(expected) {
+            let caller = stage.caller(who, operation.id == "auth.password").await;
+            let question = stage.question(operation.id, who, &caller).await;
+            let told = stage.ask(operation, &caller, &question).await;
+            if told.status != *expected {
+                wrong.push(format!(
+                    "{} by {who:?}: expected {expected}, was {} {}",
+                    operation.id, told.status, told.text
+                ));
+            }
+            let code = match (who, told.status) {
+                (Who::Anonymous, 401) => "UNAUTHORIZED",
+                (Who::Revoked, 401) => "TOKEN_REVOKED",
+                (Who::Garbage, 401) => "INVALID_TOKEN",
+                (Who::Expired, 401) => "TOKEN_EXPIRED",
+                (Who::ForeignAdmin, 403) if operation.access != Access::Account => "FORBIDDEN",
+                (_, 403) => "INSUFFICIENT_PERMISSIONS",
+                _ => "",
+            };
+            if told.code() != code {
+                wrong.push(format!("{} by {who:?}: expected the code {code}, was {}", operation.id, told.text));
+            }
+            if told.status == 401 && !told.header("www-authenticate").starts_with("Bearer") {
+                wrong.push(format!("{} by {who:?}: nothing says how to sign in", operation.id));
+            }
+            if code == "INSUFFICIENT_PERMISSIONS" {
+                let role = match who {
+                    Who::Member(role) => json!(role),
+                    // Outside a hostel nobody but a super_admin has a role.
+                    _ => Value::Null,
+                };
+                let named = told.data()["required_permission"].is_string();
+                let own = told.data()["your_role"] == role || operation.access == Access::Account;
+                if !(named && own) {
+                    wrong.push(format!("{} by {who:?}: what is missing is not told: {}", operation.id, told.text));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    stage.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_gets_from_each_operation_what_the_table_says_on_sqlite() {
+    each_caller_gets_from_each_operation_what_the_table_says(TestApp::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_gets_from_each_operation_what_the_table_says_on_postgres() {
+    each_caller_gets_from_each_operation_what_the_table_says(TestApp::postgres().await).await;
+}
