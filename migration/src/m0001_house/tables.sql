@@ -41,6 +41,7 @@ CREATE TABLE accounts (
   id {uuid} PRIMARY KEY,
   email TEXT NOT NULL,
   email_verified_at BIGINT,
+  vouched_by {uuid} REFERENCES hostels (id),
   username TEXT,
   username_key TEXT,
   password_hash TEXT,

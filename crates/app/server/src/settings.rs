@@ -233,10 +233,10 @@ impl Settings {
                 .collect(),
             v0_sunset: given.api.v0_sunset.unwrap_or_else(|| "2027-11-21T00:00:00Z".to_owned()),
             retention_days: given.events.retention_days.unwrap_or(7).max(1),
-            log_filter: given
-                .logs
-                .filter
-                .unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn".to_owned()),
+            // The dispatcher tells of every request that cannot be parsed as an error: anybody could fill the log with them.
+            log_filter: given.logs.filter.unwrap_or_else(|| {
+                "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn,actix_http::h1::dispatcher=off".to_owned()
+            }),
             log_json,
         })
     }

@@ -6,7 +6,7 @@ use domicile_access::{
     model::{Account, AccountStatus, Email, Username},
     ports::{AccountInsertion, AccountRepository, AccountUpdate},
 };
-use domicile_kernel::{AccountId, Instant, StoreError, Text};
+use domicile_kernel::{AccountId, HostelId, Instant, StoreError, Text};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
     uow::SqlUow,
 };
 
-const COLUMNS: &str = "id, email, email_verified_at, username, password_hash, first_name, last_name, phone, emergency_contact, \
+const COLUMNS: &str = "id, email, email_verified_at, vouched_by, username, password_hash, first_name, last_name, phone, emergency_contact, \
     program, super_admin, status, version, created_at, updated_at";
 
 #[derive(FromQueryResult)]
@@ -25,6 +25,7 @@ struct AccountRow {
     id: Uuid,
     email: String,
     email_verified_at: Option<i64>,
+    vouched_by: Option<Uuid>,
     username: Option<String>,
     password_hash: Option<String>,
     first_name: String,
@@ -60,6 +61,7 @@ impl AccountRow {
             id: AccountId::new(self.id),
             email: Email::stored(self.email),
             email_verified_at: self.email_verified_at.map(Instant::from_micros),
+            vouched_by: self.vouched_by.map(HostelId::new),
             username: self.username.map(Username::stored),
             password_hash: self.password_hash.map(PasswordHash::new),
             first_name: Text::clean(&self.first_name),
@@ -109,6 +111,7 @@ fn values(account: &Account, cipher: &dyn FieldCipher) -> Vec<Value> {
         account.status.as_str().into(),
         account.version.into(),
         account.updated_at.micros().into(),
+        account.vouched_by.map(HostelId::uuid).into(),
     ]
 }
 
@@ -167,8 +170,9 @@ impl AccountRepository for SqlUow {
 
     async fn insert(&mut self, account: &Account) -> Result<AccountInsertion, StoreError> {
         let sql = "INSERT INTO accounts (email, email_verified_at, username, username_key, first_name, last_name, phone, \
-                   phone_index, emergency_contact, program, super_admin, status, version, updated_at, id, password_hash, created_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
+                   phone_index, emergency_contact, program, super_admin, status, version, updated_at, vouched_by, id, \
+                   password_hash, created_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
         let mut row = values(account, self.cipher());
         row.push(account.id.uuid().into());
         row.push(account.password_hash.as_ref().map(|hash| hash.as_str().to_owned()).into());
@@ -188,7 +192,7 @@ impl AccountRepository for SqlUow {
         }
         let sql = "UPDATE accounts SET email = $1, email_verified_at = $2, username = $3, username_key = $4, first_name = $5, \
                    last_name = $6, phone = $7, phone_index = $8, emergency_contact = $9, program = $10, super_admin = $11, \
-                   status = $12, version = $13, updated_at = $14 WHERE id = $15 AND version = $16";
+                   status = $12, version = $13, updated_at = $14, vouched_by = $15 WHERE id = $16 AND version = $17";
         let mut row = values(account, self.cipher());
         row.extend([account.id.uuid().into(), seen.into()]);
         // An account's own scope cannot see whose value collides, so PostgreSQL is let run into its constraint under a

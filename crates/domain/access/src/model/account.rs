@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domicile_kernel::{AccountId, Instant, Text};
+use domicile_kernel::{AccountId, HostelId, Instant, Text};
 use serde::{Deserialize, Serialize};
 
 use super::{membership::Card, words};
@@ -124,8 +124,11 @@ pub struct Account {
     pub id: AccountId,
     /// The address; unique.
     pub email: Email,
-    /// When the owner proved the address; nobody signs in before that.
+    /// When the owner proved the address, or a hostel's admin said it was theirs; nobody signs in before that.
     pub email_verified_at: Option<Instant>,
+    /// The hostel whose admin made the account with a password and said so; none once the owner proved the address with a
+    /// code. Another hostel does not take that word.
+    pub vouched_by: Option<HostelId>,
     /// Unique without regard to case.
     pub username: Option<Username>,
     /// Without one nobody can sign in.
@@ -160,6 +163,7 @@ impl Account {
             id,
             email,
             email_verified_at: None,
+            vouched_by: None,
             username: None,
             password_hash: None,
             first_name,
@@ -198,13 +202,32 @@ impl Account {
         }
     }
 
-    /// The same account with the address proved; proving it again changes nothing.
+    /// Whether the owner proved the address themselves, or the hostel that asks said it was theirs.
+    #[must_use]
+    pub fn is_proved_to(&self, hostel: HostelId) -> bool {
+        self.is_verified() && self.vouched_by.is_none_or(|vouching| vouching == hostel)
+    }
+
+    /// Whether a code that proves the address would tell anything new.
+    #[must_use]
+    pub const fn awaits_proof(&self) -> bool {
+        !self.is_verified() || self.vouched_by.is_some()
+    }
+
+    /// The same account with the address proved by its owner; proving it again changes nothing.
     #[must_use]
     pub fn verified(self, now: Instant) -> Self {
-        match self.email_verified_at {
-            Some(_) => self,
-            None => Self { email_verified_at: Some(now), ..self.edited(now) },
+        if !self.awaits_proof() {
+            return self;
         }
+        let since = self.email_verified_at.unwrap_or(now);
+        Self { email_verified_at: Some(since), vouched_by: None, ..self.edited(now) }
+    }
+
+    /// The same account as if nobody had ever proved its address.
+    #[must_use]
+    pub fn unproved(self, now: Instant) -> Self {
+        Self { email_verified_at: None, vouched_by: None, ..self.edited(now) }
     }
 
     /// The same account, one version on.

@@ -66,6 +66,33 @@ fn an_account_that_nobody_proved_loses_its_password_when_it_is_made_a_member() {
 }
 
 #[test]
+fn one_hostels_word_for_an_address_is_not_taken_by_another() {
+    let house = House::new();
+    house.member("boss", "admin");
+    let boss = house.call("boss");
+    let with_password = CreateUser { password: Some(Password::new(PASSWORD)), ..person("ama", "student") };
+    create(&house, &boss, with_password).unwrap();
+    house.signed_in("ama");
+    // Whoever made the account still knows its password; the other hostel makes its owner choose a new one.
+    let elsewhere = house.memory.open_hostel("Volta Hall", Registration::Open);
+    let elsewhere = call_of(Who::Operator, Scope::Hostel(elsewhere));
+    create(&house, &elsewhere, person("ama", "manager")).unwrap();
+    assert_eq!(house.last_mail().template, MailTemplate::AccountCreatedSetPassword);
+    assert_eq!(code(block_on(house.sign_in().login(&anonymous(), House::login("ama")))), Code::Unauthorized);
+    let chosen = ResetPassword {
+        email: text("ama@example.com"),
+        otp: Some(house.last_code()),
+        new_password: Some(Password::new(PASSWORD)),
+    };
+    block_on(house.sign_in().reset_password(&anonymous(), chosen)).unwrap();
+    house.signed_in("ama");
+    // Now the owner has proved the address, and a third hostel takes that.
+    let third = house.memory.open_hostel("Sahara House", Registration::Open);
+    create(&house, &call_of(Who::Operator, Scope::Hostel(third)), person("ama", "student")).unwrap();
+    house.signed_in("ama");
+}
+
+#[test]
 fn somebody_made_without_a_password_chooses_one_by_mail() {
     let house = House::new();
     house.member("boss", "admin");

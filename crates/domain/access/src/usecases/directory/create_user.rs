@@ -10,12 +10,12 @@ use crate::{
     crypto::{HashingError, Password, PasswordHash},
     events::{self, Happening},
     mail::{Mail, MailTemplate},
-    model::{Account, Card, ChallengePurpose, Email, Membership, MembershipStatus, password},
+    model::{Account, Card, ChallengePurpose, Email, Membership, MembershipStatus, RevokeReason, password},
     policy::{GrantError, may_give},
-    ports::{AccessUow, AccountInsertion, MembershipInsertion},
+    ports::{AccessUow, AccountInsertion, AccountUpdate, MembershipInsertion},
     queries::UserView,
     refusals::Taken,
-    usecases::{audit, audited_membership, check_email, check_names, filed_under, sign_in::send_code},
+    usecases::{audit, audited_membership, check_email, check_names, filed_under, revoke_sessions, sign_in::send_code},
 };
 
 /// A person to be made a member.
@@ -87,8 +87,8 @@ impl CreateUser {
 impl Directory {
     /// Makes a person a member of the call's hostel. An address without an account gets one: proved and with the given
     /// password, or else with a mail to choose one. An address with an account joins with the card as it was typed: what the
-    /// account says of the person is not told to a hostel they did not join themselves. One whose address was never proved
-    /// loses its password, and gets that mail too.
+    /// account says of the person is not told to a hostel they did not join themselves. One whose address its
+    /// owner never proved, another hostel's word apart, loses its password and sessions, and gets that mail too.
     pub async fn create_user(&self, call: &Call, command: CreateUser) -> Result<UserView, CreateUserError> {
         call.require(Permission::UsersUpdateAny)?;
         let hostel = call.hostel()?;
@@ -104,7 +104,7 @@ impl Directory {
         let ambient = &self.parts.ambient;
         let account = match uow.accounts().find_by_email(&asked.card.email).await? {
             Some(account) => self.meet(uow.as_mut(), hostel, account).await?,
-            None => self.make_account(uow.as_mut(), hostel, &asked.card, hash).await?,
+            None => self.make_account(uow.as_mut(), call, hostel, &asked.card, hash).await?,
         };
         let membership = Membership::new(hostel, account.id, asked.role, MembershipStatus::Active, asked.card, now);
         match uow.memberships().insert(&membership).await? {
@@ -119,8 +119,9 @@ impl Directory {
         Ok(view)
     }
 
-    /// An account whose address nobody has proved may be a stranger's, registered in the hope of this: its password goes, and
-    /// the owner of the address is mailed a code to choose one.
+    /// An account whose address nobody has proved may be a stranger's, registered in the hope of this; one that another
+    /// hostel's admin made may still be in that admin's hands. Its password and its sessions go, and the owner of the
+    /// address is mailed a code to choose a new one.
     async fn meet(
         &self,
         uow: &mut dyn AccessUow,
@@ -128,11 +129,18 @@ impl Directory {
         known: Account,
     ) -> Result<Account, CreateUserError> {
         let account = uow.accounts().find_for_update(known.id).await?.unwrap_or(known);
-        if account.is_active() && !account.is_verified() {
-            uow.accounts().set_password(account.id, None).await?;
-            uow.challenges().remove_of(account.id).await?;
-            self.invite(uow, hostel, &account).await?;
+        if !account.is_active() || account.is_proved_to(hostel) {
+            return Ok(account);
         }
+        let seen = account.version;
+        let account = account.unproved(self.now());
+        if uow.accounts().update(&account, seen).await? != AccountUpdate::Updated {
+            return Err(StoreError::Stale.into());
+        }
+        uow.accounts().set_password(account.id, None).await?;
+        uow.challenges().remove_of(account.id).await?;
+        revoke_sessions(uow, &self.parts.ambient, account.id, None, RevokeReason::PasswordReset).await?;
+        self.invite(uow, hostel, &account).await?;
         Ok(account)
     }
 
@@ -145,15 +153,19 @@ impl Directory {
     async fn make_account(
         &self,
         uow: &mut dyn AccessUow,
+        call: &Call,
         hostel: HostelId,
         card: &Card,
         hash: Option<PasswordHash>,
     ) -> Result<Account, CreateUserError> {
         let now = self.now();
         let invited = hash.is_none();
+        // The installation's own word counts everywhere, a hostel's only there.
+        let by_hostel = call.actor.role() != Some(Role::SuperAdmin);
         let account = Account {
             phone: card.phone.clone(),
             email_verified_at: (!invited).then_some(now),
+            vouched_by: (!invited && by_hostel).then_some(hostel),
             password_hash: hash,
             ..Account::new(
                 self.parts.ambient.id(),

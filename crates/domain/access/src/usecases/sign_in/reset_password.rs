@@ -84,7 +84,7 @@ impl SignIn {
             }
         };
         uow.accounts().set_password(account.id, Some(&hash)).await?;
-        if !account.is_verified() {
+        if account.awaits_proof() {
             let seen = account.version;
             let verified = account.clone().verified(self.now());
             match uow.accounts().update(&verified, seen).await? {

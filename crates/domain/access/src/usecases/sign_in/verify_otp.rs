@@ -85,7 +85,7 @@ impl SignIn {
             }
         };
         let id = account.id;
-        if !account.is_verified() {
+        if account.awaits_proof() {
             let seen = account.version;
             let verified = account.verified(self.now());
             match uow.accounts().update(&verified, seen).await? {
