@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod away;
 mod booking;
 mod catalogue;
 mod contracts;

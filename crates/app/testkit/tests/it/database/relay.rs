@@ -252,3 +252,22 @@ async fn an_event_of_no_hostel_has_a_position_and_takes_no_number_of_a_hostel() 
         assert_eq!(numbers, [(1, 1, Some(hostel)), (2, 0, None), (3, 2, Some(hostel))]);
     }
 }
+
+/// What it takes is to stay small however much waits: with a plan that compares each waiting row with each of the batch,
+/// a backlog of this size runs into the time limit of a statement, and then it is never worked off.
+#[tokio::test]
+async fn a_backlog_is_taken_batch_by_batch_though_the_statistics_know_of_an_empty_table() {
+    let store = TestStore::postgres().await;
+    let mut owner = store.owner().await;
+    owner.run("ALTER TABLE outbox SET (autovacuum_enabled = false)").await;
+    owner
+        .run(
+            "INSERT INTO outbox (event_id, kind, version, audience, aggregate, aggregate_id, aggregate_version, actor, at, \
+             request_id, data) SELECT gen_random_uuid(), 'test.happened', 1, 'hostel', 'test', gen_random_uuid(), 1, 'x', n, \
+             'r', '{}' FROM generate_series(1, 50000) n",
+        )
+        .await;
+    let batch = store.database.relay_once(store.seal().as_ref()).await.unwrap();
+    assert_eq!(batch.events, domicile_db::relay::BATCH);
+    assert_eq!(owner.number("SELECT max(at) FROM events").await, domicile_db::relay::BATCH as i64, "the oldest first");
+}
