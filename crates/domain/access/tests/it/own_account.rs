@@ -1,13 +1,13 @@
 //! One's own profile, password and sessions.
 
 use domicile_access::{
-    MailTemplate, Password, Registration,
+    HouseFacts, HouseKind, MailTemplate, Password, Registration,
     usecases::{
         own::{ChangePassword, UpdateProfile},
         sign_in::Login,
     },
 };
-use domicile_kernel::{Call, Code, Detail, Fault, Feature, Role, Scope};
+use domicile_kernel::{Call, Code, Detail, Fault, Feature, Flags, Role, Scope};
 use pollster::block_on;
 
 use crate::support::{House, PASSWORD, anonymous, code, text};
@@ -94,6 +94,23 @@ fn a_profile_update_that_cannot_be_is_refused() {
     off.flags = off.flags.with(Feature::ProfileEditing, false);
     assert_eq!(update(&off, UpdateProfile::default(), 1).unwrap_err().0, Code::FeatureDisabled);
     assert_eq!(update(&anonymous(), phone, 1).unwrap_err().0, Code::Unauthorized);
+}
+
+#[test]
+fn leaving_the_hostel_unnamed_is_no_way_round_its_switch() {
+    let house = House::new();
+    house.member("ama", "student");
+    let outside = house.call_with(&house.signed_in("ama"), None);
+    let command = UpdateProfile { first_name: text("Amma"), ..UpdateProfile::default() };
+    block_on(house.own().update_profile(&outside, command.clone(), 1)).unwrap();
+    let facts = HouseFacts {
+        name: "Unity Hall".to_owned(),
+        kind: HouseKind::Hostel,
+        active: true,
+        registration: Registration::Open,
+    };
+    house.memory.store.add_house(house.hostel, facts, Flags::all().with(Feature::ProfileEditing, false));
+    assert_eq!(code(block_on(house.own().update_profile(&outside, command, 2))), Code::FeatureDisabled);
 }
 
 #[test]

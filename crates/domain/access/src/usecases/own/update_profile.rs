@@ -9,9 +9,9 @@ use serde_json::json;
 use super::OwnAccount;
 use crate::{
     events::{self, Happening},
-    model::Account,
+    model::{Account, MembershipStatus},
     ports::AccountUpdate,
-    queries::ProfileView,
+    queries::{HostelMembershipView, ProfileView},
     refusals::{Missing, Taken},
     usecases::{audit, audited_account},
 };
@@ -102,7 +102,8 @@ impl Checked {
 
 impl OwnAccount {
     /// Changes the caller's profile, and with it the card that each of their hostels keeps. `version` is the one they saw.
-    /// With a hostel in the call, its `profile_editing` feature must be on.
+    /// With a hostel in the call, its `profile_editing` feature must be on; without one, that of every hostel they are an
+    /// active member of, so that leaving the hostel unnamed is no way round the switch (J12).
     pub async fn update_profile(
         &self,
         call: &Call,
@@ -114,10 +115,13 @@ impl OwnAccount {
             call.require(Permission::UsersUpdateOwn)?;
         }
         call.require_feature(Feature::ProfileEditing)?;
+        let hostels = self.memberships(call, id).await?;
+        if call.hostel.is_none() {
+            self.require_editing_everywhere(call, &hostels).await?;
+        }
         let changes = command.check()?;
 
         let role = call.actor.role();
-        let hostels = self.memberships(call, id).await?;
         let mut uow = self.begin(call, id).await?;
         let before = uow.accounts().find_for_update(id).await?.ok_or(Missing("Account"))?;
         if before.version != version {
@@ -152,5 +156,21 @@ impl OwnAccount {
         let view = ProfileView::of(&after, hostels, role);
         uow.commit(Outcome::of(&view)).await?;
         Ok(view)
+    }
+
+    async fn require_editing_everywhere(
+        &self,
+        call: &Call,
+        hostels: &[HostelMembershipView],
+    ) -> Result<(), UpdateProfileError> {
+        let session = call.actor.session().ok_or(Refusal::NotSignedIn)?;
+        for hostel in hostels.iter().filter(|hostel| hostel.status == MembershipStatus::Active) {
+            let standing = self.parts.queries.standing(session, Some(hostel.id)).await?;
+            let house = standing.and_then(|standing| standing.house);
+            if house.is_some_and(|house| !house.flags.is_on(Feature::ProfileEditing)) {
+                return Err(Refusal::Feature(Feature::ProfileEditing).into());
+            }
+        }
+        Ok(())
     }
 }
