@@ -14,7 +14,7 @@ async fn registered(app: &TestApp, hostel: HostelId, email: &str) -> String {
         "email": email, "password": PASSWORD, "first_name": "Ama", "last_name": "Mensah", "hostel_id": hostel,
     });
     app.post("/api/auth/register").json(body).told().await.is(201);
-    app.mailed_code(email, 1).await
+    app.code(email, 1).await
 }
 
 fn guess(app: &TestApp, email: &str, code: &str) -> Asked {
@@ -66,7 +66,7 @@ async fn parallel_wrong_codes_are_counted_one_by_one(app: TestApp) {
     guess(&app, email, &code).told().await.refuses(429, "TOO_MANY_ATTEMPTS");
     // A new code is a new chance.
     app.post("/api/auth/resend-otp").json(json!({ "email": email })).told().await.is(200);
-    let code = app.mailed_code(email, 2).await;
+    let code = app.code(email, 2).await;
     guess(&app, email, &code).told().await.is(200);
     app.end().await;
 }

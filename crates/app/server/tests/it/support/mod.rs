@@ -2,7 +2,6 @@
 //! still until the test moves it. What a test sees is what a client sees: HTTP.
 
 mod dice;
-mod mail;
 mod people;
 mod records;
 mod stays;
