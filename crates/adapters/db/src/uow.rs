@@ -3,8 +3,8 @@
 //! table.
 
 use domicile_kernel::{
-    AuditEntry, Call, Feature, HostelId, IdempotencyKey, JobTicket, NewEvent, NewJob, Outcome, Scope, StoreError,
-    UnitOfWork, event::MAX_DATA_BYTES,
+    AuditEntry, Call, HostelId, IdempotencyKey, JobTicket, NewEvent, NewJob, Outcome, Scope, StoreError, UnitOfWork,
+    event::MAX_DATA_BYTES,
 };
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use uuid::Uuid;
@@ -310,12 +310,6 @@ impl Database {
         insert.exec_without_returning(uow.tx()?).await.store()?;
         Box::new(uow).commit(Outcome::done()).await
     }
-}
-
-/// Which features a hostel has, read back from its rows.
-pub(crate) fn flags_of(enabled: &str) -> domicile_kernel::Flags {
-    let none = Feature::ALL.iter().fold(domicile_kernel::Flags::all(), |flags, feature| flags.with(*feature, false));
-    enabled.split(',').filter_map(Feature::parse).fold(none, |flags, feature| flags.with(feature, true))
 }
 
 /// Debug builds watch that a task never holds two units of work: on SQLite the second would wait for the first forever.

@@ -7,7 +7,8 @@ use domicile_access::{
     queries::{AuditFilter, AuditView, HostelMembershipView, SessionView, UserFilter, UserView},
 };
 use domicile_kernel::{
-    AccountId, AuditId, Call, Cursor, HostelId, Instant, Page, PageOf, Purpose, Role, Scope, SessionId, StoreError,
+    AccountId, AuditId, Call, Cursor, Feature, Flags, HostelId, Instant, Page, PageOf, Purpose, Role, Scope, SessionId,
+    StoreError,
 };
 use sea_orm::{FromQueryResult, JsonValue};
 use uuid::Uuid;
@@ -21,7 +22,6 @@ use crate::{
     database::Database,
     dialect::{IntoStore, corrupt, joined},
     read::{ListQuery, SortColumn, SortKind, SqlRead},
-    uow::flags_of,
 };
 
 const USER_SORTS: &[SortColumn] = &[
@@ -92,7 +92,7 @@ struct StandingRow {
     hostel_status: Option<String>,
     role: Option<String>,
     membership_status: Option<String>,
-    enabled: Option<String>,
+    switches: Option<String>,
 }
 
 /// A LIKE pattern for a part of a text, its own wildcards taken as they stand.
@@ -223,10 +223,10 @@ impl AccessQueries for Database {
         let sql = format!(
             "SELECT s.account_id, a.status AS account_status, a.super_admin, s.revoked_at, s.idle_expires_at, \
              s.absolute_expires_at, h.status AS hostel_status, m.role, m.status AS membership_status, \
-             (SELECT {} FROM feature_flags f WHERE f.hostel_id = h.id AND f.enabled) AS enabled \
+             (SELECT {} FROM feature_flags f WHERE f.hostel_id = h.id) AS switches \
              FROM sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN hostels h ON h.id = $2 \
              LEFT JOIN memberships m ON m.hostel_id = h.id AND m.account_id = s.account_id WHERE s.id = $1",
-            joined(read.tx.is_postgres(), "f.feature_key")
+            joined(read.tx.is_postgres(), "(CASE WHEN f.enabled THEN '+' ELSE '-' END || f.feature_key)")
         );
         let values = [session.uuid().into(), hostel.map_or_else(Uuid::nil, HostelId::uuid).into()];
         read.tx.one::<StandingRow>(&sql, values).await.store()?.map(standing).transpose()
@@ -249,8 +249,32 @@ fn standing(row: StandingRow) -> Result<Standing, StoreError> {
         expires_at: Instant::from_micros(row.idle_expires_at.min(row.absolute_expires_at)),
         house: row.hostel_status.map(|status| HouseStanding {
             active: status == "active",
-            flags: flags_of(row.enabled.as_deref().unwrap_or("")),
+            flags: flags_of(row.switches.as_deref().unwrap_or("")),
             membership,
         }),
     })
+}
+
+/// The flags that rows of `+key` and `-key` say; a feature without a row has its default, as when flags are read alone.
+fn flags_of(switches: &str) -> Flags {
+    let known = switches.split(',').filter_map(|switch| {
+        let (on, key) = match switch.split_at_checked(1)? {
+            ("+", key) => (true, key),
+            (_, key) => (false, key),
+        };
+        Feature::parse(key).map(|feature| (feature, on))
+    });
+    known.fold(Flags::defaults(), |flags, (feature, on)| flags.with(feature, on))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_without_a_row_has_its_default() {
+        assert_eq!(flags_of(""), Flags::defaults());
+        let flags = flags_of("-payments,+shuttle_booking,+a_feature_of_a_later_release");
+        assert_eq!(flags, Flags::defaults().with(Feature::Payments, false).with(Feature::ShuttleBooking, true));
+    }
 }
