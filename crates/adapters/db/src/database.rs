@@ -68,15 +68,24 @@ impl Options {
     }
 }
 
+/// What one recorded event says about what changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The event's type, such as `room.updated`.
+    pub kind: &'static str,
+    /// What it happened to.
+    pub aggregate_id: Uuid,
+}
+
 /// Told after each commit what it changed, before the command answers: this is where cached reads are outdated and the relay
 /// is woken. It must not fail and must not wait.
 pub trait CommitListener: Send + Sync {
-    /// `kinds` are the event types that the commit recorded in `hostel`; empty when it recorded none.
-    fn committed(&self, hostel: Option<HostelId>, kinds: &[&'static str]);
+    /// `changes` are the events that the commit recorded, in `hostel` if in one; empty when it recorded none.
+    fn committed(&self, hostel: Option<HostelId>, changes: &[Change]);
 }
 
 impl CommitListener for () {
-    fn committed(&self, _hostel: Option<HostelId>, _kinds: &[&'static str]) {}
+    fn committed(&self, _hostel: Option<HostelId>, _changes: &[Change]) {}
 }
 
 /// What the adapter needs from its surroundings.

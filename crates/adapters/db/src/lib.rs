@@ -34,5 +34,5 @@ mod tenancy;
 mod tx;
 mod uow;
 
-pub use database::{Backend, CommitListener, Database, Options, Parts};
+pub use database::{Backend, Change, CommitListener, Database, Options, Parts};
 pub use sealed::{FieldCipher, SealBroken};

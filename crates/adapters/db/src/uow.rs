@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait, sea_query::OnC
 use uuid::Uuid;
 
 use crate::{
-    database::Database,
+    database::{Change, Database},
     dialect::IntoStore,
     entities::{audit_log, job, outbox},
     idempotency::{self, Slot},
@@ -265,11 +265,15 @@ impl UnitOfWork for SqlUow {
     }
 
     async fn commit(mut self: Box<Self>, outcome: Outcome) -> Result<(), StoreError> {
-        let kinds: Vec<&'static str> = self.events.iter().map(|event| event.kind).collect();
+        let changes: Vec<Change> = self
+            .events
+            .iter()
+            .map(|event| Change { kind: event.kind, aggregate_id: event.aggregate_id })
+            .collect();
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;
-        self.database.parts.listener.committed(self.stamp.hostel, &kinds);
+        self.database.parts.listener.committed(self.stamp.hostel, &changes);
         Ok(())
     }
 

@@ -107,7 +107,7 @@ async fn admit(operation: &'static Operation, shell: &Shell, request: &mut Servi
     let Some(facts) = Facts::of(request.request()) else {
         return Err(ApiError::internal("the request did not come through the first layer"));
     };
-    let ip = request.peer_addr().map(|address| address.ip());
+    let ip = facts.ip;
     let start = |actor, scope, flags| {
         let call = Call::new(actor, scope, facts.request_id.clone());
         Call { flags, ip, trace: trace(request.headers()), ..call }

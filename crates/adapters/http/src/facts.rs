@@ -1,6 +1,6 @@
 //! What is known about a request before anything is decided: kept with it from the first layer to the last.
 
-use std::{rc::Rc, sync::Arc};
+use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest, http::Method};
 use domicile_kernel::{Clock, Instant, RequestId};
@@ -19,6 +19,8 @@ pub(crate) struct Facts {
     pub(crate) method: Method,
     /// The canonical path, without version and aliases.
     pub(crate) path: String,
+    /// Where it came from, past trusted proxies.
+    pub(crate) ip: Option<IpAddr>,
     /// When v0 ends.
     pub(crate) sunset: Instant,
     /// For the time of the answer.

@@ -3,6 +3,7 @@
 
 use std::{
     future::{Ready, ready},
+    net::IpAddr,
     rc::Rc,
     time::Instant as Stopwatch,
 };
@@ -21,6 +22,7 @@ use futures_util::future::LocalBoxFuture;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
+    client,
     error::ApiError,
     facts::Facts,
     present,
@@ -80,6 +82,7 @@ where
             request_id: request_id(&request, &self.shell),
             method: request.method().clone(),
             path: meaning.path.clone(),
+            ip: client_address(&request, &self.shell),
             sunset: self.shell.config.sunset,
             clock: self.shell.ambient.clock.clone(),
         });
@@ -117,6 +120,11 @@ where
 fn request_id(request: &ServiceRequest, shell: &Shell) -> RequestId {
     let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(RequestId::accept);
     sent.unwrap_or_else(|| RequestId::from_uuid(shell.ambient.ids.uuid()))
+}
+
+fn client_address(request: &ServiceRequest, shell: &Shell) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    Some(client::address(peer, request.headers(), &shell.config.trusted_proxies))
 }
 
 fn as_it_came(request: &ServiceRequest) -> Meaning {

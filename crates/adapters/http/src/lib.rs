@@ -17,6 +17,7 @@ mod aliases;
 mod answer;
 mod app;
 mod body;
+pub mod client;
 mod endpoints;
 pub mod error;
 mod expected;

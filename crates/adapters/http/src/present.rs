@@ -263,6 +263,7 @@ mod tests {
             request_id: RequestId::accept("req_1").unwrap(),
             method: Method::GET,
             path: "/api/rooms".to_owned(),
+            ip: None,
             sunset: "2027-01-20T00:00:00Z".parse().unwrap(),
             clock,
         }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use crate::{
+    client::Network,
     error::ApiError,
     ports::{ByteCache, Gate, Health, RefusalSink},
 };
@@ -20,6 +21,8 @@ pub struct HttpConfig {
     pub production: bool,
     /// Origins whose pages may call the API (`https://app.example.org`); none by default, and never `*`.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word about the client's address is taken; none by default.
+    pub trusted_proxies: Vec<Network>,
     /// When v0 ends.
     pub sunset: Instant,
     /// The version of this release, as `/` and `/health` tell it.
@@ -38,6 +41,7 @@ impl HttpConfig {
         Self {
             production: false,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             sunset: now.plus(YEAR),
             release: env!("CARGO_PKG_VERSION"),
             deadline: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use domicile_cache::{Found, GenerationCache, Topic};
-use domicile_db::{CommitListener, FieldCipher, SealBroken, relay::AuditSeal};
+use domicile_db::{Change, CommitListener, FieldCipher, SealBroken, relay::AuditSeal};
 use domicile_http::ports::{ByteCache, Looked};
 use domicile_identity::{AuditSealer, FieldSealer};
 use domicile_kernel::HostelId;
@@ -74,10 +74,10 @@ impl AfterCommit {
 }
 
 impl CommitListener for AfterCommit {
-    fn committed(&self, hostel: Option<HostelId>, kinds: &[&'static str]) {
+    fn committed(&self, hostel: Option<HostelId>, changes: &[Change]) {
         if let Some(hostel) = hostel {
-            for kind in kinds {
-                self.outdate(hostel, kind);
+            for change in changes {
+                self.outdate(hostel, change.kind);
             }
         }
         // Audit rows wait for the relay too, and a job may have been wanted.

@@ -70,6 +70,9 @@ pub struct Serve {
     /// Redis, for several nodes
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
+    /// Also write log files into this folder, a new one each day
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
     /// Make two demo hostels with accounts for every role, when the database is empty
     #[arg(long)]
     pub demo: bool,

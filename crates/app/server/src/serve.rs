@@ -97,6 +97,7 @@ fn http_config(settings: &Settings, ambient: &Ambient) -> anyhow::Result<HttpCon
     Ok(HttpConfig {
         production: settings.profile == Profile::Production,
         allowed_origins: settings.allowed_origins.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
         sunset,
         ..HttpConfig::local(ambient.now())
     })

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use domicile_db::Backend;
+use domicile_http::client::Network;
 use serde::Deserialize;
 
 use crate::cli::{Common, Serve};
@@ -33,7 +34,11 @@ struct Given {
     cors: GivenCors,
     api: GivenApi,
     events: GivenEvents,
+    http: GivenHttp,
     logs: GivenLogs,
+    metrics: GivenMetrics,
+    performance: GivenPerformance,
+    traces: GivenTraces,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -83,9 +88,35 @@ struct GivenEvents {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct GivenHttp {
+    trusted_proxies: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct GivenLogs {
     filter: Option<String>,
     format: Option<String>,
+    dir: Option<PathBuf>,
+    keep_days: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GivenMetrics {
+    token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GivenPerformance {
+    slow_request_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GivenTraces {
+    otlp_endpoint: Option<String>,
 }
 
 /// The configuration in force.
@@ -121,6 +152,18 @@ pub struct Settings {
     pub log_filter: String,
     /// Whether they are JSON or for people.
     pub log_json: bool,
+    /// Where log files are written besides; nowhere by default.
+    pub log_dir: Option<PathBuf>,
+    /// How many days' log files are kept.
+    pub log_keep_days: u64,
+    /// Proxies whose word about the client's address is taken.
+    pub trusted_proxies: Vec<Network>,
+    /// What `/metrics` is asked for with.
+    pub metrics_token: Option<String>,
+    /// From when on a request is slow, in milliseconds.
+    pub slow_request_ms: u64,
+    /// Where spans are sent, as OTLP over HTTP; nowhere by default.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -134,7 +177,7 @@ impl std::fmt::Debug for Settings {
 }
 
 /// Keys that may be given by `…_FILE`.
-const SECRETS: &[&str] = &["DATABASE__URL", "DATABASE__OWNER_URL", "KEYS__RING", "MAIL__SMTP_URL", "REDIS__URL"];
+const SECRETS: &[&str] = &["DATABASE__URL", "DATABASE__OWNER_URL", "KEYS__RING", "MAIL__SMTP_URL", "METRICS__TOKEN", "REDIS__URL"];
 
 /// Environment names with our prefix that are not configuration.
 const NOT_OURS: &[&str] = &["DOMICILE_TEST_", "DOMICILE_CI_"];
@@ -208,6 +251,9 @@ impl Settings {
             None if backend == Backend::Sqlite || on_this_machine(&database_url) => Profile::Local,
             None => Profile::Production,
         };
+        let proxies = given.http.trusted_proxies.unwrap_or_default();
+        let trusted_proxies =
+            listed(&proxies).map(str::parse).collect::<Result<_, _>>().context("http.trusted_proxies")?;
         let origins = given.cors.allowed_origins.unwrap_or_default();
         let log_json = match given.logs.format.as_deref() {
             None | Some("json") => true,
@@ -225,12 +271,7 @@ impl Settings {
             key_ring: given.keys.ring,
             smtp_url: given.mail.smtp_url,
             mail_from: given.mail.from.unwrap_or_else(|| "Domicile <no-reply@domicile.example>".to_owned()),
-            allowed_origins: origins
-                .split(',')
-                .map(str::trim)
-                .filter(|origin| !origin.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            allowed_origins: listed(&origins).map(str::to_owned).collect(),
             v0_sunset: given.api.v0_sunset.unwrap_or_else(|| "2027-11-21T00:00:00Z".to_owned()),
             retention_days: given.events.retention_days.unwrap_or(7).max(1),
             // The dispatcher tells of every request that cannot be parsed as an error: anybody could fill the log with them.
@@ -238,8 +279,19 @@ impl Settings {
                 "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn,actix_http::h1::dispatcher=off".to_owned()
             }),
             log_json,
+            log_dir: flags.log_dir.clone().or(given.logs.dir),
+            log_keep_days: given.logs.keep_days.unwrap_or(14).max(1),
+            trusted_proxies,
+            metrics_token: given.metrics.token.filter(|token| !token.is_empty()),
+            slow_request_ms: given.performance.slow_request_ms.unwrap_or(1_000).max(1),
+            otlp_endpoint: given.traces.otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
         })
     }
+}
+
+/// The entries of a list that is written with commas.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 /// Whether a PostgreSQL URL names this machine: loopback or a socket.

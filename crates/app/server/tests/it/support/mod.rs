@@ -72,6 +72,16 @@ impl TestApp {
 
     /// Starts with other parts in the HTTP adapter than the house gives it.
     pub(crate) async fn start_with(on: On, change: impl FnOnce(&mut AppState)) -> Self {
+        Self::start_as(on, |_settings| (), change).await
+    }
+
+    /// Starts with other settings than the usual ones.
+    #[allow(dead_code, reason = "not every test binary that shares this module has settings of its own")]
+    pub(crate) async fn start_with_settings(on: On, configure: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_as(on, configure, |_state| ()).await
+    }
+
+    async fn start_as(on: On, configure: impl FnOnce(&mut Settings), change: impl FnOnce(&mut AppState)) -> Self {
         let folder = TempDir::with_prefix("domicile-app-").unwrap();
         let (url, database) = match on {
             On::Sqlite => (format!("sqlite://{}", folder.path().join("domicile.db").display()), None),
@@ -91,7 +101,8 @@ impl TestApp {
             database: Some(url.clone()),
             profile: Some("local".to_owned()),
         };
-        let settings = Settings::load(&Serve { common, ..Serve::default() }).unwrap();
+        let mut settings = Settings::load(&Serve { common, ..Serve::default() }).unwrap();
+        configure(&mut settings);
         let (house, backstage, server, base) = open(settings, &clock, change).await;
         let client = client();
         Self {
