@@ -50,12 +50,32 @@ where
     }
 }
 
-/// Moves events to the log and seals audit rows until told to end, and once more then.
-pub async fn relay(database: Database, seal: Arc<dyn AuditSeal>, after: Arc<AfterCommit>, mut stop: Stop) {
+/// How long an audit row waits for its seal, at least: a busy house seals many at once.
+const SEAL_EVERY: Duration = Duration::from_millis(250);
+
+/// Moves events to the log and seals audit rows until told to end, and once more then. Events are moved as soon as they are
+/// committed, rows are sealed now and then.
+pub async fn relay(
+    database: Database,
+    seal: Arc<dyn AuditSeal>,
+    after: Arc<AfterCommit>,
+    heard: Arc<Notify>,
+    mut stop: Stop,
+) {
+    let mut sealed = tokio::time::Instant::now();
     loop {
-        let moved = database.relay_all(seal.as_ref()).await;
+        let moved = if sealed.elapsed() < SEAL_EVERY {
+            database.move_all().await
+        } else {
+            sealed = tokio::time::Instant::now();
+            database.relay_all(seal.as_ref()).await
+        };
         match moved {
-            Ok(batch) if batch.events > 0 => note(database.notify_followers().await, "followers could not be woken"),
+            Ok(batch) if batch.events > 0 => {
+                // The follower of this process need not wait for what other nodes are told by.
+                heard.notify_one();
+                note(database.notify_followers().await, "followers could not be woken");
+            }
             Ok(_) => {}
             Err(error) => note(Err(error), "the relay could not work; it will try again"),
         }

@@ -47,7 +47,11 @@ impl Backstage {
         let (database, after, seal) = (house.database.clone(), Arc::clone(&house.after), Arc::clone(&house.seal));
         tasks.spawn(kept_up("relay", {
             let (database, after, stopped) = (database.clone(), Arc::clone(&after), stopped.clone());
-            move || background::relay(database.clone(), Arc::clone(&seal), Arc::clone(&after), stopped.clone())
+            let heard = Arc::clone(&heard);
+            move || {
+                let (seal, after, heard) = (Arc::clone(&seal), Arc::clone(&after), Arc::clone(&heard));
+                background::relay(database.clone(), seal, after, heard, stopped.clone())
+            }
         }));
         tasks.spawn(kept_up("listener", {
             let (database, heard, stopped) = (database.clone(), Arc::clone(&heard), stopped.clone());

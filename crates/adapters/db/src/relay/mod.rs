@@ -51,6 +51,23 @@ struct Head {
 impl Database {
     /// Moves one batch of events and seals one batch of audit rows, in one transaction.
     pub async fn relay_once(&self, seal: &dyn AuditSeal) -> Result<Batch, StoreError> {
+        self.relay_batch(Some(seal)).await
+    }
+
+    /// Moves events to the log until none is waiting, and leaves the sealing of audit rows for later: nobody waits for
+    /// that, and for events everybody does. Answers how many.
+    pub async fn move_all(&self) -> Result<Batch, StoreError> {
+        let mut total = Batch::default();
+        loop {
+            let batch = self.relay_batch(None).await?;
+            total.events += batch.events;
+            if batch.busy || batch.events < BATCH {
+                return Ok(Batch { busy: batch.busy, ..total });
+            }
+        }
+    }
+
+    async fn relay_batch(&self, seal: Option<&dyn AuditSeal>) -> Result<Batch, StoreError> {
         let tx = self.write_tx(&Scope::System(Purpose::Relay)).await?;
         if tx.is_postgres() {
             let lock =
@@ -60,7 +77,10 @@ impl Database {
             }
         }
         let events = move_events(&tx).await?;
-        let sealed = audit::seal_batch(&tx, seal).await?;
+        let sealed = match seal {
+            Some(seal) => audit::seal_batch(&tx, seal).await?,
+            None => 0,
+        };
         if events + sealed > 0 {
             tx.commit().await.store()?;
         } else {
