@@ -44,3 +44,7 @@ openapi:
 chaos rounds="10":
     DOMICILE_CHAOS_ROUNDS={{rounds}} cargo nextest run -p domicile-server --no-capture -E 'test(process::storm::)'
     cargo test -p domicile-server --test chaos -- --nocapture
+
+# Measures the shipped binary beside floors started in the same run; prints a table and keeps it in docs/benchmarks.md. `--quick` in minutes, `--only rooms,login` for some.
+bench *arguments:
+    cargo run --profile dist -p domicile-bench -- {{arguments}}

@@ -63,6 +63,8 @@ pub const POLICIES: &[Policy] = &[
     system("sessions"),
     account("challenges"),
     system("challenges"),
+    account("socket_tickets"),
+    system("socket_tickets"),
     hostel("rooms"),
     hostel("beds"),
     hostel("bookings"),
@@ -83,6 +85,8 @@ pub const POLICIES: &[Policy] = &[
     hostel("jobs"),
     account("jobs"),
     system("jobs"),
+    hostel("presences"),
+    system("presences"),
     system("key_fingerprints"),
     // Which release may work with the schema is no tenant's business: the owner reads and writes it too, row security forced
     // or not.
@@ -98,6 +102,7 @@ pub const GRANTS: &[Grant] = &[
     Grant { table: "memberships", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
     Grant { table: "sessions", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
     Grant { table: "challenges", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "socket_tickets", app: "INSERT", system: "SELECT, DELETE" },
     Grant { table: "rooms", app: "SELECT, INSERT, UPDATE", system: "" },
     Grant { table: "beds", app: "SELECT, INSERT, UPDATE, DELETE", system: "" },
     Grant { table: "bookings", app: "SELECT, INSERT, UPDATE, DELETE", system: "" },
@@ -108,6 +113,7 @@ pub const GRANTS: &[Grant] = &[
     Grant { table: "audit_heads", app: "", system: "SELECT, INSERT, UPDATE" },
     Grant { table: "idempotency_keys", app: "SELECT, INSERT, UPDATE", system: "SELECT, INSERT, UPDATE, DELETE" },
     Grant { table: "jobs", app: "SELECT, INSERT, UPDATE, DELETE", system: "SELECT, INSERT, UPDATE, DELETE" },
+    Grant { table: "presences", app: "SELECT", system: "SELECT, INSERT, UPDATE, DELETE" },
     Grant { table: "key_fingerprints", app: "", system: "SELECT, INSERT" },
     Grant { table: "schema_marks", app: "", system: "SELECT" },
 ];

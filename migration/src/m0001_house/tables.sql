@@ -105,18 +105,32 @@ CREATE TABLE sessions (
   user_agent TEXT
 );;
 CREATE INDEX ix_sessions__account ON sessions (account_id, created_at);;
+-- Every node asks twice a second what was ended.
+CREATE INDEX ix_sessions__revoked ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;;
+
+-- A ticket opens one socket. It lives for seconds, and its session is judged when it is redeemed, so nothing ties it to the row.
+CREATE TABLE socket_tickets (
+  hash TEXT PRIMARY KEY,
+  account_id {uuid} NOT NULL REFERENCES accounts (id),
+  session_id {uuid} NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);;
+CREATE INDEX ix_socket_tickets__expires ON socket_tickets (expires_at);;
 
 CREATE TABLE challenges (
   id {uuid} PRIMARY KEY,
   account_id {uuid} NOT NULL REFERENCES accounts (id),
   purpose TEXT NOT NULL CHECK (purpose IN ('verify_email', 'reset_password')),
   code_hash {bytes} NOT NULL,
+  asked_from TEXT NOT NULL,
   attempts BIGINT NOT NULL CHECK (attempts >= 0),
+  foreign_attempts BIGINT NOT NULL CHECK (foreign_attempts >= 0),
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   used_at BIGINT
 );;
-CREATE UNIQUE INDEX uq_challenges__account_purpose ON challenges (account_id, purpose);;
+CREATE UNIQUE INDEX uq_challenges__account_purpose_place ON challenges (account_id, purpose, asked_from);;
 CREATE INDEX ix_challenges__expires ON challenges (expires_at);;
 
 CREATE TABLE rooms (
@@ -295,10 +309,23 @@ CREATE TABLE jobs (
   payload {bytes} NOT NULL,
   last_error TEXT,
   request_id TEXT NOT NULL,
+  trace TEXT,
   created_at BIGINT NOT NULL
 );;
 CREATE UNIQUE INDEX uq_jobs__kind_key ON jobs (kind, key);;
 CREATE INDEX ix_jobs__due ON jobs (due, id);;
+
+-- Who has a socket open: a row a person and node, confirmed by the node now and then; one that is not is nobody's.
+CREATE TABLE presences (
+  hostel_id {uuid} NOT NULL REFERENCES hostels (id),
+  account_id {uuid} NOT NULL REFERENCES accounts (id),
+  node {uuid} NOT NULL,
+  since BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  PRIMARY KEY (hostel_id, account_id, node)
+);;
+CREATE INDEX ix_presences__node ON presences (node);;
+CREATE INDEX ix_presences__seen ON presences (seen_at);;
 
 CREATE TABLE key_fingerprints (
   key_id TEXT PRIMARY KEY,

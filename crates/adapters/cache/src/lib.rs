@@ -1,16 +1,26 @@
 //! A byte cache in process, keyed by generation: how a cached read can never bring back what a write replaced (J10, J20).
 //!
-//! A reader looks with [`GenerationCache::look`], which notes the generation of its topic and hostel; when it finds
-//! nothing it gets a [`Place`], loads, and stores there. A write bumps the generation after its commit and before it
-//! answers. Whatever a slow reader stores afterwards lies under the old generation, for which nobody asks again. (Removing
-//! entries instead does not stop a load that is under way.)
+//! A reader looks with [`GenerationCache::look`], which notes the generation of its topic and scope; when it finds nothing
+//! it gets a [`Place`], loads, and stores there. A write bumps the generation after its commit and before it answers.
+//! Whatever a slow reader stores afterwards lies under the old generation, for which nobody asks again. (Removing entries
+//! instead does not stop a load that is under way.)
 //!
-//! This crate knows neither what the bytes mean nor who writes.
+//! Who looks for what somebody else is loading gets a [`Flight`] to wait for, so a cold key is loaded once however many
+//! ask. A flight is joined by its whole key, generation included: its load began after the same writes that the joiner
+//! must see.
+//!
+//! Beside it, [`Standings`] remembers who came in a moment ago.
+//!
+//! The byte cache knows neither what the bytes mean nor who writes.
 
+mod flights;
 mod generations;
+pub mod limiter;
+mod standings;
+mod topics;
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,50 +29,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use domicile_kernel::HostelId;
-pub use generations::Generations;
+pub use flights::Flight;
+use flights::{Boarding, Flights, Pilot};
+pub use generations::{Generation, Generations};
 use moka::{Expiry, sync::Cache};
-
-/// What is cached. Closed, so that a hostel's generations are as many as there are topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Topic {
-    /// Room lists (J20).
-    Rooms,
-}
-
-impl Topic {
-    /// The word that its keys begin with.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rooms => "rooms",
-        }
-    }
-}
-
-/// How much is kept, for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Keys and values together, in bytes.
-    pub max_bytes: u64,
-    /// How long a room list is kept.
-    pub rooms: Duration,
-}
-
-impl Default for Limits {
-    /// 64 MiB; room lists for five minutes, as printed (J20).
-    fn default() -> Self {
-        Self { max_bytes: 64 * 1024 * 1024, rooms: Duration::from_mins(5) }
-    }
-}
-
-impl Limits {
-    const fn life(&self, topic: Topic) -> Duration {
-        match topic {
-            Topic::Rooms => self.rooms,
-        }
-    }
-}
+pub use standings::{Check, StandingLimits, Standings};
+pub use topics::{Limits, Topic};
+use uuid::Uuid;
 
 #[derive(Clone)]
 struct Entry {
@@ -76,6 +49,17 @@ impl Expiry<String, Entry> for Life {
     fn expire_after_create(&self, _key: &String, entry: &Entry, _at: Instant) -> Option<Duration> {
         Some(self.0.life(entry.topic))
     }
+
+    // A key is written again only when its entry was on its way out: the new one lives its whole life.
+    fn expire_after_update(
+        &self,
+        _key: &String,
+        entry: &Entry,
+        _at: Instant,
+        _left: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.0.life(entry.topic))
+    }
 }
 
 /// What a look found.
@@ -83,25 +67,43 @@ impl Expiry<String, Entry> for Life {
 pub enum Found {
     /// These bytes.
     Hit(Bytes),
+    /// Nothing yet: somebody is loading it.
+    Pending(Flight),
     /// Nothing: load, then store here.
     Miss(Place),
 }
 
 /// Where a reader that found nothing may store what it loads: the key as it was before the load began. Made only by
-/// looking, so nobody can store under a generation that was taken after the load.
+/// looking, so nobody can store under a generation that was taken after the load. Dropping it gives up: those who wait are
+/// told.
 #[derive(Debug)]
 pub struct Place {
     topic: Topic,
-    key: String,
+    pilot: Pilot,
 }
 
 /// How often a look found something, since the process began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Looks that found something.
     pub hits: u64,
-    /// Looks that did not.
+    /// Looks that did not, those that waited for somebody else's load among them.
     pub misses: u64,
+}
+
+impl Counts {
+    /// The part of looks that found something, from 0 to 1; 0 before the first.
+    #[must_use]
+    pub fn hit_rate(self) -> f64 {
+        let looks = self.hits + self.misses;
+        if looks == 0 { 0.0 } else { self.hits as f64 / looks as f64 }
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// The cache. Cloning it shares it.
@@ -109,8 +111,8 @@ pub struct Counts {
 pub struct GenerationCache {
     entries: Cache<String, Entry>,
     generations: Arc<Generations>,
-    hits: Arc<AtomicU64>,
-    misses: Arc<AtomicU64>,
+    flights: Flights,
+    tallies: Arc<[Tally; Topic::ALL.len()]>,
 }
 
 /// What an entry weighs beside its key and value: moka's own book-keeping, roughly.
@@ -127,7 +129,7 @@ impl GenerationCache {
             })
             .expire_after(Life(limits))
             .build();
-        Self { entries, generations: Arc::default(), hits: Arc::default(), misses: Arc::default() }
+        Self { entries, generations: Arc::default(), flights: Flights::default(), tallies: Arc::default() }
     }
 
     /// The generations, for whoever commits writes or hears of those of other nodes.
@@ -136,28 +138,64 @@ impl GenerationCache {
         &self.generations
     }
 
-    /// Looks for the answer to a canonical query (same question, same text). The generation is taken now: load only after
-    /// this.
-    pub fn look(&self, topic: Topic, hostel: HostelId, query: &str) -> Found {
-        let generation = self.generations.current(topic, hostel);
-        let key = format!("{}:{hostel}:{generation}:{query}", topic.as_str());
+    /// Looks for the answer to a canonical query (same question, same text) in a scope: the hostel, room or account whose
+    /// writes outdate it. The generation is taken now: load only after this.
+    pub fn look(&self, topic: Topic, scope: Uuid, query: &str) -> Found {
+        let key = self.key(topic, scope, query);
         if let Some(entry) = self.entries.get(&key) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
+            self.count(topic, |tally| &tally.hits);
             return Found::Hit(entry.bytes);
         }
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        Found::Miss(Place { topic, key })
+        self.count(topic, |tally| &tally.misses);
+        // The answer may have been stored since, by a flight that is over: then it is there already.
+        let landed = |key: &str| self.entries.get(key).map(|entry| entry.bytes);
+        match self.flights.board(key, landed) {
+            Boarding::Landed(bytes) => Found::Hit(bytes),
+            Boarding::Passenger(flight) => Found::Pending(flight),
+            Boarding::Pilot(pilot) => Found::Miss(Place { topic, pilot }),
+        }
     }
 
-    /// Stores what was loaded after the look that gave the place.
+    /// Stores what was loaded after the look that gave the place, and hands it to those who wait.
     pub fn store(&self, place: Place, bytes: Bytes) {
-        self.entries.insert(place.key, Entry { topic: place.topic, bytes });
+        // Stored before the flight ends: who comes between the two finds one or the other.
+        self.entries.insert(place.pilot.key().to_owned(), Entry { topic: place.topic, bytes: bytes.clone() });
+        place.pilot.land(bytes);
     }
 
-    /// How often a look found something.
+    /// How often a look found something, over all topics.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
+        self.counts_by_topic().into_iter().fold(Counts::default(), |sum, (_, counts)| Counts {
+            hits: sum.hits + counts.hits,
+            misses: sum.misses + counts.misses,
+        })
+    }
+
+    /// How often a look found something, topic by topic.
+    #[must_use]
+    pub fn counts_by_topic(&self) -> [(Topic, Counts); Topic::ALL.len()] {
+        Topic::ALL.map(|topic| {
+            let counts = self.tallies.get(topic as usize).map_or_else(Counts::default, |tally| Counts {
+                hits: tally.hits.load(Ordering::Relaxed),
+                misses: tally.misses.load(Ordering::Relaxed),
+            });
+            (topic, counts)
+        })
+    }
+
+    fn key(&self, topic: Topic, scope: Uuid, query: &str) -> String {
+        let mut key = String::with_capacity(query.len() + 96);
+        let generation = self.generations.current(topic, scope);
+        // Writing into a string does not fail.
+        let _ = write!(key, "{}:{scope}:{generation}:{query}", topic.as_str());
+        key
+    }
+
+    fn count(&self, topic: Topic, which: impl FnOnce(&Tally) -> &AtomicU64) {
+        if let Some(tally) = self.tallies.get(topic as usize) {
+            which(tally).fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -172,84 +210,4 @@ impl fmt::Debug for GenerationCache {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{sync::mpsc, thread};
-
-    use super::*;
-
-    fn hostel(n: u128) -> HostelId {
-        HostelId::new(uuid::Uuid::from_u128(n))
-    }
-
-    fn miss(cache: &GenerationCache, query: &str) -> Place {
-        match cache.look(Topic::Rooms, hostel(1), query) {
-            Found::Miss(place) => place,
-            Found::Hit(bytes) => panic!("expected nothing, found {bytes:?}"),
-        }
-    }
-
-    fn hit(cache: &GenerationCache, query: &str) -> Bytes {
-        match cache.look(Topic::Rooms, hostel(1), query) {
-            Found::Hit(bytes) => bytes,
-            Found::Miss(_) => panic!("expected a hit"),
-        }
-    }
-
-    #[test]
-    fn what_was_stored_is_found_under_its_own_query_only() {
-        let cache = GenerationCache::new(Limits::default());
-        cache.store(miss(&cache, "page=1"), Bytes::from_static(b"one"));
-        assert_eq!(hit(&cache, "page=1"), "one");
-        miss(&cache, "page=2");
-        assert!(matches!(cache.look(Topic::Rooms, hostel(2), "page=1"), Found::Miss(_)));
-        assert_eq!(cache.counts(), Counts { hits: 1, misses: 3 });
-    }
-
-    #[test]
-    fn a_load_held_open_across_a_write_cannot_bring_the_old_value_back() {
-        let cache = GenerationCache::new(Limits::default());
-        let (loaded, load_is_done) = mpsc::channel();
-        let (go_on, written) = mpsc::channel();
-        let reader = {
-            let cache = cache.clone();
-            thread::spawn(move || {
-                let place = miss(&cache, "all");
-                let old = Bytes::from_static(b"old");
-                loaded.send(()).unwrap();
-                written.recv().unwrap();
-                cache.store(place, old);
-            })
-        };
-        load_is_done.recv().unwrap();
-        cache.generations().bump(Topic::Rooms, hostel(1));
-        cache.store(miss(&cache, "all"), Bytes::from_static(b"new"));
-        go_on.send(()).unwrap();
-        reader.join().unwrap();
-        assert_eq!(hit(&cache, "all"), "new");
-        cache.generations().bump(Topic::Rooms, hostel(1));
-        miss(&cache, "all");
-    }
-
-    #[test]
-    fn an_entry_ends_after_its_life() {
-        let cache = GenerationCache::new(Limits { rooms: Duration::from_millis(30), ..Limits::default() });
-        cache.store(miss(&cache, "all"), Bytes::from_static(b"x"));
-        thread::sleep(Duration::from_millis(60));
-        miss(&cache, "all");
-    }
-
-    #[test]
-    fn the_cache_does_not_outgrow_its_bound() {
-        let cache = GenerationCache::new(Limits { max_bytes: 100_000, ..Limits::default() });
-        for n in 0..500 {
-            let query = format!("page={n}");
-            cache.store(miss(&cache, &query), Bytes::from(vec![0; 1_000]));
-        }
-        cache.entries.run_pending_tasks();
-        assert!(cache.entries.weighted_size() <= 100_000, "{cache:?}");
-        assert!(cache.entries.entry_count() > 50, "{cache:?}");
-        cache.store(miss(&cache, "huge"), Bytes::from(vec![0; 200_000]));
-        cache.entries.run_pending_tasks();
-        miss(&cache, "huge");
-    }
-}
+mod tests;

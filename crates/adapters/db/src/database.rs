@@ -2,14 +2,12 @@
 
 use std::{
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use domicile_kernel::{Clock, HostelId, Scope, StoreError};
+use domicile_telemetry::Meters;
 use sea_orm::{
     DbErr,
     sqlx::{
@@ -22,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     dialect::{IntoStore, begin_postgres},
+    rounds::Rounds,
     sealed::FieldCipher,
     tx::Tx,
 };
@@ -110,7 +109,7 @@ pub(crate) enum Pools {
 pub struct Database {
     pub(crate) pools: Pools,
     pub(crate) parts: Parts,
-    trips: Arc<AtomicU64>,
+    pub(crate) rounds: Rounds,
 }
 
 impl std::fmt::Debug for Database {
@@ -183,7 +182,7 @@ impl Database {
                 return Err(StoreError::Other(message.into()));
             }
         };
-        let database = Self { pools, parts, trips: Arc::default() };
+        let database = Self { pools, parts, rounds: Rounds::default() };
         database.ping().await?;
         Ok(database)
     }
@@ -200,7 +199,42 @@ impl Database {
     /// How many round trips have been made since the start, beginnings and commits included: tests watch it.
     #[must_use]
     pub fn round_trips(&self) -> u64 {
-        self.trips.load(Ordering::Relaxed)
+        self.rounds.count()
+    }
+
+    /// From now on round trips, commits and connections are measured, those of every clone.
+    pub fn measured_by(&self, meters: &Meters) {
+        self.rounds.measured_by(meters.clone());
+        let watch = |name: &str, busy: Box<dyn Fn() -> (u32, usize) + Send + Sync>| {
+            let busy: Arc<dyn Fn() -> (u32, usize) + Send + Sync> = busy.into();
+            for state in ["busy", "idle"] {
+                let asked = Arc::clone(&busy);
+                let labels = [("pool", name), ("state", state)];
+                meters.gauge_of("db_connection_pool", "Database connections, by pool and state.", &labels, move || {
+                    let (all, idle) = asked();
+                    let counted = if state == "idle" { idle } else { (all as usize).saturating_sub(idle) };
+                    counted as f64
+                });
+            }
+        };
+        match &self.pools {
+            Pools::Postgres { app, system } => {
+                for (name, pool) in [("app", app.clone()), ("system", system.clone())] {
+                    watch(name, Box::new(move || (pool.size(), pool.num_idle())));
+                }
+            }
+            Pools::Sqlite { writer, readers } => {
+                for (name, pool) in [("writer", writer.clone()), ("readers", readers.clone())] {
+                    watch(name, Box::new(move || (pool.size(), pool.num_idle())));
+                }
+            }
+        }
+    }
+
+    /// What it is measured by, if it is.
+    #[must_use]
+    pub fn meters(&self) -> Option<&Meters> {
+        self.rounds.meters()
     }
 
     /// Asks the database for a sign of life.
@@ -246,9 +280,9 @@ impl Database {
         match &self.pools {
             Pools::Postgres { app, system } => {
                 let pool = if matches!(scope, Scope::System(_)) { system } else { app };
-                Tx::postgres(pool, begin_postgres(scope, false), self.trips.clone()).await.store()
+                Tx::postgres(pool, begin_postgres(scope, false), self.rounds.clone()).await.store()
             }
-            Pools::Sqlite { writer, .. } => Tx::sqlite(writer, "BEGIN IMMEDIATE", self.trips.clone()).await.store(),
+            Pools::Sqlite { writer, .. } => Tx::sqlite(writer, "BEGIN IMMEDIATE", self.rounds.clone()).await.store(),
         }
     }
 
@@ -257,9 +291,9 @@ impl Database {
         match &self.pools {
             Pools::Postgres { app, system } => {
                 let pool = if matches!(scope, Scope::System(_)) { system } else { app };
-                Tx::postgres(pool, begin_postgres(scope, true), self.trips.clone()).await.store()
+                Tx::postgres(pool, begin_postgres(scope, true), self.rounds.clone()).await.store()
             }
-            Pools::Sqlite { readers, .. } => Tx::sqlite(readers, "BEGIN", self.trips.clone()).await.store(),
+            Pools::Sqlite { readers, .. } => Tx::sqlite(readers, "BEGIN", self.rounds.clone()).await.store(),
         }
     }
 

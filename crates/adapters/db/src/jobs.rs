@@ -41,6 +41,8 @@ pub struct LeasedJob {
     pub payload: Value,
     /// The request that wanted it.
     pub request_id: String,
+    /// The `traceparent` of that request.
+    pub trace: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -52,6 +54,7 @@ struct Row {
     attempts: i64,
     payload: Vec<u8>,
     request_id: String,
+    trace: Option<String>,
 }
 
 impl Database {
@@ -63,7 +66,7 @@ impl Database {
         let sql = format!(
             "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE due <= $2 AND (lease_until IS NULL OR lease_until < $2) \
              ORDER BY due, id LIMIT {most}{}) UPDATE jobs SET lease_until = $1, attempts = attempts + 1 \
-             WHERE id IN (SELECT id FROM due) RETURNING id, hostel_id, kind, key, attempts, payload, request_id",
+             WHERE id IN (SELECT id FROM due) RETURNING id, hostel_id, kind, key, attempts, payload, request_id, trace",
             skip_locked(tx.is_postgres())
         );
         let rows = tx.all::<Row>(&sql, [lease_until.micros().into(), now.micros().into()]).await.store()?;
@@ -95,6 +98,7 @@ impl Database {
             attempts: row.attempts,
             payload: serde_json::from_slice(&plain).map_err(|_not_json| corrupt("a job's payload"))?,
             request_id: row.request_id,
+            trace: row.trace,
         })
     }
 

@@ -10,6 +10,7 @@
 //! | everything in which the two databases differ | `dialect` |
 //! | the idempotency promise | `idempotency` |
 //! | from outbox to event log, and the audit chain | [`relay`] |
+//! | one hostel's log, and who is online there | `log` |
 //! | leasing what is due | [`jobs`] |
 //! | whether this node has the installation's keys | [`keys`] |
 //! | encrypted columns | [`sealed`] |
@@ -26,8 +27,10 @@ mod entities;
 mod idempotency;
 pub mod jobs;
 pub mod keys;
+mod log;
 mod read;
 pub mod relay;
+mod rounds;
 pub mod schema;
 pub mod sealed;
 mod tenancy;

@@ -4,8 +4,9 @@
 //! hides a transaction that PostgreSQL has already given up on, whose COMMIT is a silent ROLLBACK. This one refuses to
 //! commit after any statement failed.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use domicile_telemetry::Statement as Kind;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr, Statement, Value,
     sqlx::{self, AssertSqlSafe, Executor, PgPool, Postgres, Sqlite, SqlitePool},
@@ -13,7 +14,10 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
-use crate::dialect::ends_connection;
+use crate::{
+    dialect::ends_connection,
+    rounds::{self, Rounds, kind_of, span_of},
+};
 
 enum Inner {
     Postgres(sqlx::Transaction<'static, Postgres>),
@@ -26,7 +30,7 @@ pub(crate) struct Tx {
     backend: DbBackend,
     failed: AtomicBool,
     wrote: AtomicBool,
-    trips: std::sync::Arc<AtomicU64>,
+    rounds: Rounds,
 }
 
 fn query_error(error: sqlx::Error) -> DbErr {
@@ -49,15 +53,16 @@ impl Tx {
     pub(crate) async fn postgres(
         pool: &PgPool,
         begin: String,
-        trips: std::sync::Arc<AtomicU64>,
+        rounds: Rounds,
     ) -> Result<Self, DbErr> {
         let mut may_be_lost = pool.size();
         loop {
             // A server that neither answers nor refuses would be waited for without end.
             let begun = pool.begin_with(AssertSqlSafe(begin.clone()));
-            let begun = tokio::time::timeout(pool.options().get_acquire_timeout(), begun).await;
-            match begun.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-                Ok(tx) => return Ok(Self::new(Inner::Postgres(tx), DbBackend::Postgres, trips)),
+            let begun = tokio::time::timeout(pool.options().get_acquire_timeout(), begun);
+            let begun = async { begun.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) };
+            match rounds::begin(&rounds, begun).await {
+                Ok(tx) => return Ok(Self::new(Inner::Postgres(tx), DbBackend::Postgres, rounds)),
                 Err(error) if may_be_lost > 0 && was_lost(&error) => may_be_lost -= 1,
                 Err(error) => return Err(query_error(error)),
             }
@@ -68,15 +73,15 @@ impl Tx {
     pub(crate) async fn sqlite(
         pool: &SqlitePool,
         begin: &'static str,
-        trips: std::sync::Arc<AtomicU64>,
+        rounds: Rounds,
     ) -> Result<Self, DbErr> {
-        let tx = pool.begin_with(begin).await.map_err(query_error)?;
-        Ok(Self::new(Inner::Sqlite(tx), DbBackend::Sqlite, trips))
+        let tx = rounds::begin(&rounds, pool.begin_with(begin)).await.map_err(query_error)?;
+        Ok(Self::new(Inner::Sqlite(tx), DbBackend::Sqlite, rounds))
     }
 
-    fn new(inner: Inner, backend: DbBackend, trips: std::sync::Arc<AtomicU64>) -> Self {
-        trips.fetch_add(1, Ordering::Relaxed);
-        Self { inner: Mutex::new(inner), backend, failed: AtomicBool::new(false), wrote: AtomicBool::new(false), trips }
+    fn new(inner: Inner, backend: DbBackend, rounds: Rounds) -> Self {
+        let (failed, wrote) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner: Mutex::new(inner), backend, failed, wrote, rounds }
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -135,11 +140,14 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(DbErr::Custom("the transaction had a failed statement and was not committed".to_owned()));
         }
-        self.trips.fetch_add(1, Ordering::Relaxed);
-        match self.inner.into_inner() {
-            Inner::Postgres(tx) => tx.commit().await.map_err(query_error),
-            Inner::Sqlite(tx) => tx.commit().await.map_err(query_error),
-        }
+        let commit = async {
+            match self.inner.into_inner() {
+                Inner::Postgres(tx) => tx.commit().await,
+                Inner::Sqlite(tx) => tx.commit().await,
+            }
+        };
+        let span = tracing::debug_span!("sql", kind = Kind::Commit.as_str());
+        self.rounds.make(Kind::Commit, span, commit).await.map_err(query_error)
     }
 
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
@@ -150,7 +158,6 @@ impl Tx {
     }
 
     fn settle<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, DbErr> {
-        self.trips.fetch_add(1, Ordering::Relaxed);
         result.map_err(|error| {
             self.failed.store(true, Ordering::Relaxed);
             query_error(error)
@@ -171,49 +178,69 @@ impl ConnectionTrait for Tx {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.wrote.store(true, Ordering::Relaxed);
+        let kind = kind_of(&statement.sql);
+        let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
-        let result = match &mut *self.inner.lock().await {
-            Inner::Postgres(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
-            Inner::Sqlite(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
+        let mut inner = self.inner.lock().await;
+        let work = async {
+            match &mut *inner {
+                Inner::Postgres(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
+                Inner::Sqlite(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
+            }
         };
-        self.settle(result)
+        self.settle(self.rounds.make(kind, span, work).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         self.wrote.store(true, Ordering::Relaxed);
+        let kind = kind_of(sql);
+        let span = span_of(sql, kind);
         let sql = AssertSqlSafe(sql.to_owned());
-        let result = match &mut *self.inner.lock().await {
-            Inner::Postgres(tx) => tx.execute(sql).await.map(ExecResult::from),
-            Inner::Sqlite(tx) => tx.execute(sql).await.map(ExecResult::from),
+        let mut inner = self.inner.lock().await;
+        let work = async {
+            match &mut *inner {
+                Inner::Postgres(tx) => tx.execute(sql).await.map(ExecResult::from),
+                Inner::Sqlite(tx) => tx.execute(sql).await.map(ExecResult::from),
+            }
         };
-        self.settle(result)
+        self.settle(self.rounds.make(kind, span, work).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let kind = kind_of(&statement.sql);
+        let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
-        let result = match &mut *self.inner.lock().await {
-            Inner::Postgres(tx) => {
-                sqlx::query_with(sql, values).fetch_optional(&mut **tx).await.map(|row| row.map(QueryResult::from))
-            }
-            Inner::Sqlite(tx) => {
-                sqlx::query_with(sql, values).fetch_optional(&mut **tx).await.map(|row| row.map(QueryResult::from))
+        let mut inner = self.inner.lock().await;
+        let work = async {
+            match &mut *inner {
+                Inner::Postgres(tx) => {
+                    sqlx::query_with(sql, values).fetch_optional(&mut **tx).await.map(|row| row.map(QueryResult::from))
+                }
+                Inner::Sqlite(tx) => {
+                    sqlx::query_with(sql, values).fetch_optional(&mut **tx).await.map(|row| row.map(QueryResult::from))
+                }
             }
         };
-        self.settle(result)
+        self.settle(self.rounds.make(kind, span, work).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let kind = kind_of(&statement.sql);
+        let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
-        let result = match &mut *self.inner.lock().await {
-            Inner::Postgres(tx) => sqlx::query_with(sql, values)
-                .fetch_all(&mut **tx)
-                .await
-                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
-            Inner::Sqlite(tx) => sqlx::query_with(sql, values)
-                .fetch_all(&mut **tx)
-                .await
-                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+        let mut inner = self.inner.lock().await;
+        let work = async {
+            match &mut *inner {
+                Inner::Postgres(tx) => sqlx::query_with(sql, values)
+                    .fetch_all(&mut **tx)
+                    .await
+                    .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+                Inner::Sqlite(tx) => sqlx::query_with(sql, values)
+                    .fetch_all(&mut **tx)
+                    .await
+                    .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+            }
         };
-        self.settle(result)
+        self.settle(self.rounds.make(kind, span, work).await)
     }
 }

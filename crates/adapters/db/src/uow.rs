@@ -226,6 +226,7 @@ impl SqlUow {
             payload: Set(self.cipher().seal(&place, wanted.payload.to_string().as_bytes())),
             last_error: Set(None),
             request_id: Set(self.stamp.request_id.clone()),
+            trace: Set(self.stamp.trace.clone()),
             created_at: Set(self.stamp.at),
         }
     }
@@ -273,6 +274,9 @@ impl UnitOfWork for SqlUow {
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;
+        if let Some(meters) = self.database.rounds.meters() {
+            changes.iter().for_each(|change| meters.committed(change.kind));
+        }
         self.database.parts.listener.committed(self.stamp.hostel, &changes);
         Ok(())
     }

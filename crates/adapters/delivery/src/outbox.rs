@@ -41,7 +41,8 @@ impl Mailer for OutboxMailer {
         let name = file_name(mail, at);
         let text = file_text(mail, &self.from, at);
         let folder = self.folder.clone();
-        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &text)).await;
+        let span = tracing::debug_span!("delivery", by = "outbox");
+        let written = tokio::task::spawn_blocking(move || span.in_scope(|| write(&folder, &name, &text))).await;
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(DeliveryError::Temporary(error.into())),

@@ -12,6 +12,7 @@ use lettre::{
     message::{Mailbox, header::ContentType},
     transport::smtp::{AsyncSmtpTransportBuilder, PoolConfig},
 };
+use tracing::Instrument as _;
 
 use crate::{Cause, DeliveryError, Mailer, Message};
 
@@ -78,7 +79,8 @@ impl Mailer for SmtpMailer {
         let letter = self.0.letter(mail).map_err(DeliveryError::Permanent)?;
         // In a task of its own: a caller that goes away must not leave a kept connection in the middle of a conversation.
         let line = Arc::clone(&self.0);
-        match tokio::spawn(async move { line.hand_over(letter).await }).await {
+        let span = tracing::debug_span!("delivery", by = "smtp");
+        match tokio::spawn(async move { line.hand_over(letter).await }.instrument(span)).await {
             Ok(done) => done,
             Err(error) => Err(DeliveryError::Temporary(error.into())),
         }

@@ -16,6 +16,7 @@ use actix_web::{
 use domicile_kernel::{
     Actor, Call, Code, Detail, Fault as _, Flags, HostelId, IdempotencyKey, Purpose, Refusal, Scope,
 };
+use domicile_telemetry::Observed;
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -24,6 +25,7 @@ use crate::{
     body::{self, Incoming},
     error::ApiError,
     facts::Facts,
+    limits::Tally,
     operation::{Access, Operation},
     ports::{Admission, Denied, Knock, Refused},
     shell::{Shell, panic_text},
@@ -52,7 +54,8 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         let (operation, shell) = (self.operation, Rc::clone(&self.shell));
-        ready(Ok(AdmitService { service: Rc::new(service), operation, shell }))
+        let observed = shell.watch.observed(operation.id);
+        ready(Ok(AdmitService { service: Rc::new(service), operation, observed, shell }))
     }
 }
 
@@ -60,6 +63,7 @@ where
 pub(crate) struct AdmitService<S> {
     service: Rc<S>,
     operation: &'static Operation,
+    observed: Observed,
     shell: Rc<Shell>,
 }
 
@@ -75,18 +79,26 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (operation, shell, service) = (self.operation, Rc::clone(&self.shell), Rc::clone(&self.service));
+        let observed = self.observed;
         Box::pin(async move {
             tracing::Span::current().record("operation", operation.id);
-            let call = match admit(operation, &shell, &mut request).await {
+            request.extensions_mut().insert(observed);
+            let tally = Rc::new(Tally::new(&shell, request.request()));
+            request.extensions_mut().insert(Rc::clone(&tally));
+            let call = match admit(operation, &shell, &tally, &mut request).await {
                 Ok(call) => call,
-                Err(error) => return Ok(request.error_response(error)),
+                Err(error) => {
+                    let mut response = request.error_response(error);
+                    tally.tell(response.headers_mut());
+                    return Ok(response);
+                }
             };
             let kept = request.request().clone();
             let answer = match prepare(operation, &call, &mut request).await {
                 Ok(()) => AssertUnwindSafe(service.call(request)).catch_unwind().await,
                 Err(error) => Ok(Ok(request.error_response(error))),
             };
-            let response = match answer {
+            let mut response = match answer {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => ServiceResponse::from_err(error, kept.clone()),
                 Err(panic) => {
@@ -97,25 +109,34 @@ where
             if let Some(error) = response.response().error().and_then(Error::as_error::<ApiError>) {
                 note_refusal(operation, &shell, &call, error, target(&kept));
             }
+            tally.tell(response.headers_mut());
             Ok(response)
         })
     }
 }
 
 /// Who calls, in whose name: the first half of the layer. Refusals of unknown callers end here.
-async fn admit(operation: &'static Operation, shell: &Shell, request: &mut ServiceRequest) -> Result<Call, ApiError> {
+async fn admit(
+    operation: &'static Operation,
+    shell: &Shell,
+    tally: &Tally,
+    request: &mut ServiceRequest,
+) -> Result<Call, ApiError> {
     let Some(facts) = Facts::of(request.request()) else {
         return Err(ApiError::internal("the request did not come through the first layer"));
     };
     let ip = facts.ip;
     let start = |actor, scope, flags| {
         let call = Call::new(actor, scope, facts.request_id.clone());
-        Call { flags, ip, trace: trace(request.headers()), ..call }
+        let trace = domicile_telemetry::current_traceparent().or_else(|| trace(request.headers()));
+        Call { flags, ip, trace, ..call }
     };
+    tally.arrived(operation)?;
     if operation.access == Access::Public {
+        tally.anybody(operation)?;
         return Ok(start(Actor::anonymous(), Scope::System(Purpose::SignIn), Flags::all()));
     }
-    let bearer = bearer(request.headers())?;
+    let bearer = bearer(request.headers()).map_err(|error| tally.unknown(operation, error))?;
     // Who is nobody is told so before anything is said about hostels.
     let named = match operation.access {
         Access::Public | Access::Account => Ok(None),
@@ -123,12 +144,24 @@ async fn admit(operation: &'static Operation, shell: &Shell, request: &mut Servi
         Access::Hostel => hostel(request.headers()).and_then(|found| found.map(Some).ok_or_else(no_hostel)),
     };
     let wanted = named.as_ref().ok().copied().flatten();
-    let knock = Knock { bearer, hostel: wanted, request_id: facts.request_id.clone(), ip };
-    let gate = shell.gate.clone();
-    let Admission { actor, flags, entered } = match shell.finish(async move { gate.admit(knock).await }).await? {
+    let admitted = match shell.gate.recall(&bearer, wanted) {
+        Some(admission) => Ok(admission),
+        None => {
+            let knock = Knock { bearer, hostel: wanted, request_id: facts.request_id.clone(), ip };
+            let gate = shell.gate.clone();
+            shell.finish(async move { gate.admit(knock).await }).await?
+        }
+    };
+    let Admission { actor, flags, entered } = match admitted {
         Ok(admission) => admission,
         Err(Denied { error, actor }) => {
             let error = ApiError::of(error.as_ref());
+            match &actor {
+                // They were not let into that hostel, so nothing is counted there.
+                Some(actor) => tally.known(operation, actor, None)?,
+                None if error.status().is_client_error() => return Err(tally.unknown(operation, error)),
+                None => {}
+            }
             if let (Some(actor), Some(hostel)) = (actor, wanted) {
                 let call = start(actor, Scope::Hostel(hostel), Flags::all());
                 note_refusal(operation, shell, &call, &error, target(request.request()));
@@ -136,6 +169,7 @@ async fn admit(operation: &'static Operation, shell: &Shell, request: &mut Servi
             return Err(error);
         }
     };
+    tally.known(operation, &actor, wanted)?;
     let span = tracing::Span::current();
     if let Some(account) = actor.account() {
         span.record("user_id", tracing::field::display(account));

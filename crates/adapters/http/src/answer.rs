@@ -16,8 +16,9 @@ use serde::Serialize;
 use crate::{
     error::ApiError,
     facts::Facts,
+    kept::Kept,
     list::Listing,
-    present::{self, Pagination, Success},
+    present::{self, Standing, Success},
     shell::Done,
 };
 
@@ -25,7 +26,7 @@ use crate::{
 pub struct Answer<T> {
     data: Data<T>,
     status: StatusCode,
-    pagination: Option<Pagination>,
+    standing: Option<Standing>,
     message: Option<&'static str>,
     etag: Option<i64>,
     location: Option<String>,
@@ -45,7 +46,7 @@ impl<T: Serialize> Answer<T> {
         Self {
             data,
             status: StatusCode::OK,
-            pagination: None,
+            standing: None,
             message: None,
             etag: None,
             location: None,
@@ -64,9 +65,9 @@ impl<T: Serialize> Answer<T> {
         Self { replayed: done.replayed, ..Self::of(done.value) }
     }
 
-    /// Bytes that were serialised before, with where their list stands.
-    pub(crate) fn serialised(data: Bytes, pagination: Option<Pagination>) -> Self {
-        Self { pagination, ..Self::with(Data::Bytes(data)) }
+    /// An answer that was serialised before, as it is kept.
+    pub(crate) fn kept(kept: Kept) -> Self {
+        Self { standing: kept.standing, etag: kept.version, ..Self::with(Data::Bytes(kept.data)) }
     }
 
     /// It was made: 201, at this address (without `/api`).
@@ -126,7 +127,8 @@ impl<T: Serialize> Answer<Vec<T>> {
     /// One page of a list.
     pub fn page<F>(listing: &Listing<F>, page: PageOf<T>) -> Self {
         let pagination = listing.pagination(page.total, page.next.as_ref());
-        Self { pagination: Some(pagination), ..Self::of(page.rows) }
+        // Numbers and a text: there is nothing in it that JSON could not say.
+        Self { standing: Standing::of(&pagination).ok(), ..Self::of(page.rows) }
     }
 }
 
@@ -146,7 +148,7 @@ impl<T: Serialize> Responder for Answer<T> {
             },
         };
         let said =
-            Success { status: self.status, data, pagination: self.pagination, message: self.message, gone: self.gone };
+            Success { status: self.status, data, standing: self.standing, message: self.message, gone: self.gone };
         let mut response = present::success(said, &facts);
         let headers = response.headers_mut();
         if let Some(version) = self.etag {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpResponse, ResponseError,
+    Error, HttpMessage as _, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
@@ -18,6 +18,7 @@ use actix_web::{
     },
 };
 use domicile_kernel::RequestId;
+use domicile_telemetry::{Answered, Observed};
 use futures_util::future::LocalBoxFuture;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -96,6 +97,7 @@ where
             user_id = Empty,
             hostel_id = Empty,
         );
+        domicile_telemetry::follow(&span, request.headers().get("traceparent").and_then(|value| value.to_str().ok()));
         let shell = Rc::clone(&self.shell);
         let refused = refused.or_else(|| rewrite(&mut request, &meaning).err());
         if let Some(error) = refused {
@@ -109,6 +111,7 @@ where
                 // The request is lost with an error that no layer answered; what it says is written here all the same.
                 Err(error) => {
                     let error = own_error(&error, error.as_response_error().status_code());
+                    observe(&shell, Observed::UNMATCHED, error.status(), &facts, started);
                     log(&error, error.status(), &facts, started, &span);
                     Err(Written::new(&error, &facts, &shell).into())
                 }
@@ -186,12 +189,21 @@ fn finish<B: MessageBody + 'static>(
             response
         }
     };
+    let observed = response.request().extensions().get::<Observed>().copied().unwrap_or(Observed::UNMATCHED);
+    observe(shell, observed, response.status(), facts, started);
     adorn(response.headers_mut(), facts, bare, shell.config.production);
     // Whoever keeps a connection through the drain would lose it later, in the middle of a request.
     if !shell.health.accepting() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     response
+}
+
+/// Notes an answered request for metrics and performance.
+pub(crate) fn observe(shell: &Shell, observed: Observed, status: StatusCode, facts: &Facts, started: Stopwatch) {
+    let (took, now) = (started.elapsed(), shell.ambient.now());
+    let request_id = facts.request_id.as_str();
+    shell.watch.answered(Answered { observed, status: status.as_u16(), took, now, request_id });
 }
 
 /// The refusal inside an actix error, or what actix meant by it.
@@ -202,7 +214,7 @@ fn own_error(error: &Error, status: StatusCode) -> ApiError {
     }
 }
 
-fn adorn(headers: &mut HeaderMap, facts: &Facts, bare: bool, production: bool) {
+pub(crate) fn adorn(headers: &mut HeaderMap, facts: &Facts, bare: bool, production: bool) {
     if let Ok(id) = HeaderValue::from_str(facts.request_id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
@@ -244,7 +256,7 @@ fn log_success(status: StatusCode, facts: &Facts, started: Stopwatch, span: &Spa
 }
 
 /// Refusals are told once, here; our own faults with what caused them.
-fn log(error: &ApiError, status: StatusCode, facts: &Facts, started: Stopwatch, span: &Span) {
+pub(crate) fn log(error: &ApiError, status: StatusCode, facts: &Facts, started: Stopwatch, span: &Span) {
     span.in_scope(|| {
         if let Some(cause) = error.cause() {
             tracing::error!(code = error.code().as_str(), cause, "failed");

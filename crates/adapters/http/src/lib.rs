@@ -8,7 +8,9 @@
 //! | what can be asked | [`operations`], one table |
 //! | what a row says | [`operation`] |
 //! | which layers a request passes | `app`, `front`, `admit` |
+//! | how a connection becomes a socket | `upgrade` |
 //! | how an answer looks in each version | `present` |
+//! | who may ask how often | [`limits`] |
 //! | which status a refusal has | [`error`] |
 //! | what the server must provide | [`ports`], [`Shell`] |
 
@@ -25,6 +27,7 @@ mod facts;
 mod front;
 mod gate;
 mod kept;
+pub mod limits;
 mod list;
 pub mod openapi;
 pub mod operation;
@@ -35,6 +38,7 @@ mod shell;
 mod state;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod version;
 
 pub use admit::{Caller, Id};

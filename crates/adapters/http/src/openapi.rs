@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     aliases,
     error::status_of,
-    operation::{Access, IfMatch, Mount, Operation},
+    operation::{Access, IfMatch, LimitClass, Mount, Operation, SchemaOf},
     operations,
     version::Version,
 };
@@ -73,7 +73,8 @@ fn introduction(version: Version) -> String {
     format!(
         "{about}\n\nName a version in the path (`/api/v2/rooms`), by the header `API-Version` or by `?version=v2`. \
          Keys are snake_case; camelCase spellings of the same keys are read too. Times are RFC 3339 in UTC, dates \
-         `YYYY-MM-DD`, money whole minor units with a currency."
+         `YYYY-MM-DD`, money whole minor units with a currency.\n\nWhat happens also comes as it happens, over a \
+         WebSocket at `/ws`; [/docs/live](/docs/live) is a page that shows it."
     )
 }
 
@@ -95,11 +96,14 @@ fn operation(row: &Operation, method: &Method, version: Version, schemas: &mut B
         "operationId": id,
         "summary": row.summary,
         "tags": [row.tag],
-        "parameters": parameters(row, version, schemas),
+        "parameters": parameters(row, version),
         "responses": responses(row, version, schemas),
         "security": if row.access == Access::Public { json!([]) } else { json!([{ "bearer": [] }]) },
     });
     let Some(object) = described.as_object_mut() else { return described };
+    if let Some(about) = row.about {
+        object.insert("description".to_owned(), json!(about));
+    }
     if !row.permissions.is_empty() {
         let names: Vec<_> = row.permissions.iter().map(|permission| permission.as_str()).collect();
         object.insert("x-permissions-any-of".to_owned(), json!(names));
@@ -124,7 +128,7 @@ fn parameter(name: &str, place: &str, required: bool, description: &str, schema:
     json!({ "name": name, "in": place, "required": required, "description": description, "schema": schema })
 }
 
-fn parameters(row: &Operation, version: Version, schemas: &mut BTreeMap<String, Value>) -> Vec<Value> {
+fn parameters(row: &Operation, version: Version) -> Vec<Value> {
     let mut all = Vec::new();
     for name in row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
         let schema =
@@ -145,17 +149,14 @@ fn parameters(row: &Operation, version: Version, schemas: &mut BTreeMap<String, 
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
         all.push(parameter("Idempotency-Key", "header", false, told, schema));
     }
-    let Some((filters, sorts)) = row.filters else { return all };
-    filters(schemas);
-    let mut own = BTreeMap::new();
-    let name = filters(&mut own);
-    let name = name.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-    let properties = own.get(name).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-    for (field, schema) in properties.into_iter().flatten() {
-        all.push(parameter(field, "query", false, "Filter", schema.clone()));
+    if let Some(query) = row.query {
+        fields(query, |field, schema| {
+            let told = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+            all.push(parameter(field, "query", false, &told, schema));
+        });
     }
-    // Only a parameter: the struct itself never goes over the wire.
-    schemas.remove(name);
+    let Some((filters, sorts)) = row.filters else { return all };
+    fields(filters, |field, schema| all.push(parameter(field, "query", false, "Filter", schema)));
     if version == Version::V2 {
         let told = "The next_cursor of the page before";
         all.push(parameter("cursor", "query", false, told, json!({ "type": "string" })));
@@ -168,6 +169,17 @@ fn parameters(row: &Operation, version: Version, schemas: &mut BTreeMap<String, 
     let words: Vec<_> = sorts.iter().flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]).collect();
     all.push(parameter("sort", "query", false, "The order", json!({ "type": "string", "enum": words })));
     all
+}
+
+/// The fields of what stands in a query: only parameters, for the struct itself never goes over the wire.
+fn fields(of: SchemaOf, mut each: impl FnMut(&str, Value)) {
+    let mut own = BTreeMap::new();
+    let name = of(&mut own);
+    let name = name.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let properties = own.get(name).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    for (field, schema) in properties.into_iter().flatten() {
+        each(field, schema.clone());
+    }
 }
 
 fn responses(row: &Operation, version: Version, schemas: &mut BTreeMap<String, Value>) -> Map<String, Value> {
@@ -207,6 +219,9 @@ fn responses(row: &Operation, version: Version, schemas: &mut BTreeMap<String, V
 fn codes(row: &Operation) -> Vec<Code> {
     let mut codes =
         vec![Code::InvalidInput, Code::UnsupportedApiVersion, Code::InternalError, Code::ServiceUnavailable];
+    if row.limit != LimitClass::Exempt {
+        codes.push(Code::RateLimitExceeded);
+    }
     if row.access != Access::Public {
         codes.extend([Code::Unauthorized, Code::InvalidToken, Code::TokenExpired, Code::TokenRevoked]);
     }
@@ -222,7 +237,7 @@ fn codes(row: &Operation) -> Vec<Code> {
     if row.path.contains("{id}") {
         codes.push(Code::NotFound);
     }
-    if row.request.is_some() || row.filters.is_some() {
+    if row.request.is_some() || row.filters.is_some() || row.query.is_some() {
         codes.push(Code::ValidationError);
     }
     if row.request.is_some() {

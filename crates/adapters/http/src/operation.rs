@@ -60,8 +60,16 @@ pub enum LimitClass {
 pub enum CacheClass {
     /// Never.
     None,
-    /// The room list: five minutes, or until a room or a stay changes.
+    /// The room list: five minutes, or until a room changes; with dates also until a stay changes.
     Rooms,
+    /// One room: five minutes, or until it changes.
+    Room,
+    /// One's own account: an hour, or until it, a membership or a hostel changes.
+    Profile,
+    /// Settings: a day, or until they change.
+    Settings,
+    /// Feature flags: a day, or until they change.
+    Flags,
 }
 
 /// Where the path hangs.
@@ -94,6 +102,8 @@ pub struct Operation {
     pub mount: Mount,
     /// One line for the documentation.
     pub summary: &'static str,
+    /// More for the documentation, where one line does not do; Markdown.
+    pub about: Option<&'static str>,
     /// The chapter of the documentation.
     pub tag: &'static str,
     /// Who may ask at all.
@@ -124,6 +134,8 @@ pub struct Operation {
     pub response: Option<SchemaOf>,
     /// The filters and the sort fields of a list.
     pub filters: Option<(SchemaOf, &'static [SortField])>,
+    /// What may stand in the query of what is no list.
+    pub query: Option<SchemaOf>,
     /// Makes the route to the handler.
     pub route: fn() -> Route,
 }
@@ -145,6 +157,7 @@ impl Operation {
             path,
             mount: Mount::Api,
             summary,
+            about: None,
             tag,
             access: Access::Hostel,
             permissions: &[],
@@ -160,6 +173,7 @@ impl Operation {
             request: None,
             response: None,
             filters: None,
+            query: None,
             route,
         }
     }
@@ -269,10 +283,24 @@ impl Operation {
         self
     }
 
+    /// More for the documentation than its one line.
+    #[must_use]
+    pub fn explained(mut self, about: &'static str) -> Self {
+        self.about = Some(about);
+        self
+    }
+
     /// What comes in.
     #[must_use]
     pub fn takes<T: ToSchema>(mut self) -> Self {
         self.request = Some(schema_of::<T>);
+        self
+    }
+
+    /// What may stand in the query.
+    #[must_use]
+    pub fn asks<T: ToSchema>(mut self) -> Self {
+        self.query = Some(schema_of::<T>);
         self
     }
 

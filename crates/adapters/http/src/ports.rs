@@ -5,8 +5,11 @@ use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domicile_kernel::{Actor, Call, Code, Fault, Flags, HostelId, RequestId};
+use domicile_kernel::{AccountId, Actor, Call, Code, Fault, Flags, HostelId, Instant, RequestId, StoreError};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
+
+use crate::limits::Quota;
 
 /// What a caller shows at the door.
 #[derive(Debug, Clone)]
@@ -46,6 +49,12 @@ pub struct Denied {
 pub trait Gate: Send + Sync {
     /// Checks the token and, with a hostel, the membership.
     async fn admit(&self, knock: Knock) -> Result<Admission, Denied>;
+
+    /// Lets somebody in from memory, without waiting for anything. Nothing where [`admit`](Self::admit) must be asked, which
+    /// is also who says no.
+    fn recall(&self, _bearer: &str, _hostel: Option<HostelId>) -> Option<Admission> {
+        None
+    }
 }
 
 /// A refusal for the audit trail (J17).
@@ -70,19 +79,75 @@ pub trait RefusalSink: Send + Sync {
     fn entered(&self, call: &Call, operation: &'static str);
 }
 
+/// What is kept. The scope of a topic is whose writes outdate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Room lists without dates; scope: the hostel. Outdated by its rooms.
+    Rooms,
+    /// Room lists with dates; scope: the hostel. Outdated by its rooms and stays.
+    Availability,
+    /// One room; scope: the room.
+    Room,
+    /// One's own account with its memberships; scope: the account. Outdated by both, and by the names of hostels.
+    Profile,
+    /// Settings; scope: the hostel.
+    Settings,
+    /// Feature flags; scope: the hostel.
+    Flags,
+}
+
 /// What a look into the cache found.
 pub enum Looked {
     /// These bytes.
     Hit(Bytes),
+    /// Somebody is loading them. The future ends when they are there, or with nothing when that load failed.
+    Pending(BoxFuture<'static, Option<Bytes>>),
     /// Nothing. What is loaded from now on may be kept by calling this; it is kept under the generation of the look, so
-    /// that a load which a write overtook is never found again.
+    /// that a load which a write overtook is never found again. Dropping it gives up.
     Miss(Box<dyn FnOnce(Bytes) + Send>),
 }
 
-/// Bytes kept for a while, in generations: a write to a topic of a hostel makes the next, and nobody asks for an old one.
+/// Bytes kept for a while, in generations: a write to a topic's scope makes the next, and nobody asks for an old one.
 pub trait ByteCache: Send + Sync {
     /// Looks for the answer to a canonical query.
-    fn look(&self, topic: &'static str, hostel: HostelId, query: &str) -> Looked;
+    fn look(&self, topic: Topic, scope: Uuid, query: &str) -> Looked;
+}
+
+/// A connection that has shaken hands for a socket, and that nobody has said a word on.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// The connection, without blocking; the 101 is sent.
+    pub stream: std::net::TcpStream,
+    /// What was read past the handshake already: the beginning of the first frames.
+    pub early: Bytes,
+    /// Where it came from, past trusted proxies.
+    pub ip: IpAddr,
+    /// How the handshake's request was known.
+    pub request_id: RequestId,
+}
+
+/// Why there is no room for another socket now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowded {
+    /// Too many from that address have not said who they are.
+    Address {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// This node holds as many as it may.
+    Node {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+}
+
+/// Where connections go that have become sockets.
+pub trait Sockets: Send + Sync {
+    /// Whether another one from this address has room. Must not wait.
+    fn room_for(&self, ip: IpAddr) -> Result<(), Crowded>;
+
+    /// Takes one over. Called on an HTTP worker: it must not wait, and what it does goes on elsewhere.
+    fn welcome(&self, newcomer: Newcomer);
 }
 
 /// Whether what the house stands on is there.
@@ -98,6 +163,74 @@ pub trait Health: Send + Sync {
 
     /// How much memory the process holds, where that can be told.
     fn resident_bytes(&self) -> Option<u64> {
+        domicile_telemetry::process::resident_bytes()
+    }
+
+    /// How much of the machine's memory is in use, in percent, where that can be told.
+    fn system_memory_percent(&self) -> Option<f64> {
+        domicile_telemetry::process::machine_memory_percent()
+    }
+
+    /// How many sockets are open; nothing in an installation without them.
+    fn sockets(&self) -> Option<u64> {
         None
     }
+}
+
+/// Somebody is online in a hostel: they have a socket open there, on any node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct PresenceView {
+    /// Who.
+    pub user_id: AccountId,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// Who is online (A50).
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Everybody who is, by account.
+    async fn online(&self, hostel: HostelId) -> Result<Vec<PresenceView>, StoreError>;
+}
+
+/// Who a rule counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Addresses and ids, as numbers; zero where there is none.
+    pub numbers: [u128; 2],
+    /// An e-mail address or a name to sign in with; empty where there is none. It is not to be kept as it is.
+    pub text: &'a str,
+}
+
+/// One pass, for giving it back: whose, as a keyed hash, and when, as the limiter tells time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose.
+    pub key: u128,
+    /// When.
+    pub stamp: i64,
+}
+
+/// How a subject stands with a rule after asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether this one passed.
+    pub allowed: bool,
+    /// How many pass in a window.
+    pub limit: u32,
+    /// How many more would pass now.
+    pub remaining: u32,
+    /// When one more place becomes free, never too early.
+    pub reset: Instant,
+    /// What the pass is given back with.
+    pub receipt: Receipt,
+}
+
+/// Counts who asks how often (J5). It must not wait, and of many who ask at once exactly as many pass as may.
+pub trait Limiter: Send + Sync {
+    /// Asks for a pass. A refusal leaves no trace.
+    fn take(&self, rule: &'static str, subject: Subject<'_>, quota: Quota, now: Instant) -> Standing;
+
+    /// Takes a pass out again, as if it had never been asked for.
+    fn give_back(&self, receipt: Receipt);
 }

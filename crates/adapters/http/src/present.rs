@@ -7,23 +7,30 @@
 //! | DELETE | 200, `null` | 200, envelope | 204 |
 //! | list | numbered, total in `X-Total-Count` | numbered | by cursor |
 
+use std::{
+    convert::Infallible,
+    io::Write as _,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use actix_web::{
     HttpResponse,
-    body::BoxBody,
+    body::{BodySize, BoxBody, MessageBody},
     http::{
         StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
-use domicile_kernel::{Detail, FieldError};
-use serde::{Deserialize, Serialize};
+use domicile_kernel::{Code, Detail, FieldError};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{error::ApiError, facts::Facts, version::Version};
 
 /// Where a list stands: numbered, or by cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Pagination {
     /// For v0 and v1.
@@ -48,12 +55,32 @@ pub enum Pagination {
     },
 }
 
+/// A pagination as it is written: once for each list that is kept, not once for each answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The member of the envelope.
+    pub(crate) json: Bytes,
+    /// Rows of the whole list, where lists are numbered: v0 tells it in a header.
+    pub(crate) total: Option<u64>,
+}
+
+impl Standing {
+    /// Writes it.
+    pub(crate) fn of(pagination: &Pagination) -> serde_json::Result<Self> {
+        let total = match pagination {
+            Pagination::Numbered { total, .. } => Some(*total),
+            Pagination::Cursor { .. } => None,
+        };
+        Ok(Self { json: serde_json::to_vec(pagination)?.into(), total })
+    }
+}
+
 /// What a successful handler has to say.
 pub(crate) struct Success {
     pub(crate) status: StatusCode,
     /// The serialised data: the same bytes for every version.
     pub(crate) data: Bytes,
-    pub(crate) pagination: Option<Pagination>,
+    pub(crate) standing: Option<Standing>,
     pub(crate) message: Option<&'static str>,
     /// Something was taken away and there is nothing to show.
     pub(crate) gone: bool,
@@ -66,42 +93,76 @@ pub(crate) fn success(said: Success, facts: &Facts) -> HttpResponse<BoxBody> {
     }
     let mut response = HttpResponse::build(said.status);
     response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(JSON)));
+    let pagination = said.standing.as_ref().map(|standing| &standing.json[..]);
     let body = match facts.version {
         Version::V0 => {
-            if let Some(Pagination::Numbered { total, .. }) = &said.pagination {
-                response.insert_header((HeaderName::from_static("x-total-count"), total.to_string()));
+            if let Some(total) = said.standing.as_ref().and_then(|standing| standing.total) {
+                response.insert_header((HeaderName::from_static("x-total-count"), HeaderValue::from(total)));
             }
-            said.data
+            BoxBody::new(said.data)
         }
         Version::V1 => {
-            let mut body = Vec::with_capacity(said.data.len() + 200);
-            body.extend_from_slice(br#"{"success":true,"data":"#);
-            body.extend_from_slice(&said.data);
-            member(&mut body, "message", said.message);
-            member(&mut body, "pagination", said.pagination.as_ref());
-            member(&mut body, "timestamp", Some(facts.clock.now()));
-            member(&mut body, "request_id", Some(facts.request_id.as_str()));
-            body.push(b'}');
-            body.into()
+            let mut tail = Vec::with_capacity(192 + pagination.map_or(0, <[u8]>::len));
+            if let Some(message) = said.message {
+                tail.extend_from_slice(br#","message":"#);
+                // Writing into memory does not fail, nor is there a text that JSON could not say.
+                let _ = serde_json::to_writer(&mut tail, message);
+            }
+            member(&mut tail, br#","pagination":"#, pagination);
+            // Neither an instant nor a request id (letters, digits, `-_.:`) holds anything to escape.
+            let (now, request_id) = (facts.clock.now(), facts.request_id.as_str());
+            let _ = write!(tail, r#","timestamp":"{now}","request_id":"{request_id}"}}"#);
+            around(br#"{"success":true,"data":"#, said.data, tail)
         }
         Version::V2 => {
-            let mut body = Vec::with_capacity(said.data.len() + 100);
-            body.extend_from_slice(br#"{"data":"#);
-            body.extend_from_slice(&said.data);
-            member(&mut body, "pagination", said.pagination.as_ref());
-            body.push(b'}');
-            body.into()
+            let mut tail = Vec::with_capacity(16 + pagination.map_or(0, <[u8]>::len));
+            member(&mut tail, br#","pagination":"#, pagination);
+            tail.push(b'}');
+            around(br#"{"data":"#, said.data, tail)
         }
     };
     response.body(body)
 }
 
 /// Writes one more member of an object, if there is one.
-fn member<T: Serialize>(body: &mut Vec<u8>, name: &str, value: Option<T>) {
-    let Some(value) = value else { return };
-    if let Ok(bytes) = serde_json::to_vec(&value) {
-        body.extend_from_slice(format!(",\"{name}\":").as_bytes());
-        body.extend_from_slice(&bytes);
+fn member(body: &mut Vec<u8>, name: &[u8], value: Option<&[u8]>) {
+    if let Some(value) = value {
+        body.extend_from_slice(name);
+        body.extend_from_slice(value);
+    }
+}
+
+/// From this size on, data goes to the socket as it is kept. Below, three pieces cost more than a copy.
+const SHARED_FROM: usize = 4 * 1024;
+
+/// The envelope around data.
+fn around(head: &'static [u8], data: Bytes, tail: Vec<u8>) -> BoxBody {
+    if data.len() >= SHARED_FROM {
+        let size = (head.len() + data.len() + tail.len()) as u64;
+        return BoxBody::new(Pieces { size, left: [Bytes::from_static(head), data, tail.into()].into_iter() });
+    }
+    let mut body = Vec::with_capacity(head.len() + data.len() + tail.len());
+    body.extend_from_slice(head);
+    body.extend_from_slice(&data);
+    body.extend_from_slice(&tail);
+    BoxBody::new(body)
+}
+
+/// A body in pieces of known length: what is shared among answers is not copied into each.
+struct Pieces {
+    size: u64,
+    left: std::array::IntoIter<Bytes, 3>,
+}
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.size)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(self.get_mut().left.next().map(Ok))
     }
 }
 
@@ -200,11 +261,21 @@ pub(crate) fn refusal(error: &ApiError, facts: &Facts) -> Refusal {
         }
     };
     let mut headers = Vec::new();
-    if let Detail::RetryAfter(seconds) = error.detail() {
-        headers.push((header::RETRY_AFTER, HeaderValue::from(*seconds)));
+    let wait = match error.detail() {
+        Detail::RetryAfter(seconds) => Some(u64::from(*seconds)),
+        Detail::Data(data) if error.code() == Code::RateLimitExceeded => data["retry_after"].as_u64(),
+        _ => None,
+    };
+    if let Some(seconds) = wait {
+        headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
     }
     if status == StatusCode::UNAUTHORIZED {
         headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"domicile\"")));
+    }
+    if status == StatusCode::UPGRADE_REQUIRED {
+        // RFC 9110 section 15.5.22 and RFC 6455 section 4.4: what is spoken here, and in which version.
+        headers.push((header::UPGRADE, HeaderValue::from_static("websocket")));
+        headers.push((header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
     }
     if let Some(allow) = error.allow().and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.push((header::ALLOW, allow));
@@ -250,8 +321,9 @@ pub(crate) fn deprecation(facts: &Facts, headers: &mut HeaderMap) {
 mod tests {
     use std::sync::Arc;
 
-    use actix_web::{body::MessageBody as _, http::Method};
-    use domicile_kernel::{Code, FieldErrors, RequestId, ports::fixed::FixedClock};
+    use actix_web::{body::to_bytes, http::Method};
+    use domicile_kernel::{FieldErrors, RequestId, ports::fixed::FixedClock};
+    use futures_util::FutureExt as _;
 
     use super::*;
 
@@ -274,14 +346,14 @@ mod tests {
         Success {
             status: StatusCode::OK,
             data: Bytes::from_static(br#"[{"id":1}]"#),
-            pagination: Some(page),
+            standing: Some(Standing::of(&page).unwrap()),
             message: Some("Done"),
             gone,
         }
     }
 
     fn text(response: HttpResponse) -> String {
-        let bytes = response.into_body().try_into_bytes().unwrap();
+        let bytes = to_bytes(response.into_body()).now_or_never().unwrap().map_err(|_broken| "body").unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -291,6 +363,25 @@ mod tests {
             text(success(ok(false), &facts(Version::V1))),
             r#"{"success":true,"data":[{"id":1}],"message":"Done","pagination":{"page":1,"limit":20,"total":1,"total_pages":1},"timestamp":"2026-01-20T10:30:00Z","request_id":"req_1"}"#
         );
+    }
+
+    #[test]
+    fn large_data_is_told_in_the_same_words_as_small() {
+        let data = Bytes::from(format!("[{}]", vec!["1"; 10_000].join(",")));
+        for version in [Version::V0, Version::V1, Version::V2] {
+            let small = success(ok(false), &facts(version));
+            let large = success(Success { data: data.clone(), ..ok(false) }, &facts(version));
+            let BodySize::Sized(size) = large.body().size() else { panic!("a body of known length") };
+            let (small, large) = (text(small), text(large));
+            assert_eq!(large.len() as u64, size);
+            assert_eq!(large, small.replace(r#"[{"id":1}]"#, std::str::from_utf8(&data).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_message_is_escaped() {
+        let said = Success { message: Some("so \"they\" said"), ..ok(false) };
+        assert!(text(success(said, &facts(Version::V1))).contains(r#","message":"so \"they\" said","#));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domicile_kernel::{Fault, Instant, ports::Ambient};
+use domicile_telemetry::{Redacted, Watch};
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
@@ -11,7 +12,8 @@ use tracing::Instrument as _;
 use crate::{
     client::Network,
     error::ApiError,
-    ports::{ByteCache, Gate, Health, RefusalSink},
+    limits::Limits,
+    ports::{ByteCache, Gate, Health, Limiter, RefusalSink, Sockets},
 };
 
 /// How this adapter is set up.
@@ -31,6 +33,8 @@ pub struct HttpConfig {
     pub deadline: Duration,
     /// When the process started, for the uptime.
     pub started: Instant,
+    /// What `/metrics` is asked for with. Without one it is open on a machine of one's own and not there in production.
+    pub metrics_token: Option<Redacted<String>>,
 }
 
 impl HttpConfig {
@@ -46,6 +50,7 @@ impl HttpConfig {
             release: env!("CARGO_PKG_VERSION"),
             deadline: Duration::from_secs(30),
             started: now,
+            metrics_token: None,
         }
     }
 }
@@ -61,10 +66,18 @@ pub struct Shell {
     pub gate: Arc<dyn Gate>,
     /// Where refusals are noted.
     pub refusals: Arc<dyn RefusalSink>,
+    /// How often who may ask.
+    pub limits: Arc<Limits>,
+    /// Counts who asks.
+    pub limiter: Arc<dyn Limiter>,
     /// Serialised lists.
     pub cache: Arc<dyn ByteCache>,
     /// Whether the house is well.
     pub health: Arc<dyn Health>,
+    /// What is noted of every request.
+    pub watch: Watch,
+    /// Where sockets go; none in an installation without them.
+    pub sockets: Option<Arc<dyn Sockets>>,
     /// The process's multi-threaded runtime, where the pools live.
     pub runtime: tokio::runtime::Handle,
 }

@@ -1,11 +1,13 @@
 //! What handlers work with: the framework's shell and the services of the contexts. The server builds one and hands it to
 //! [`app`](crate::app) or [`serve`](crate::serve).
 
+use std::sync::Arc;
+
 use domicile_access::{Directory, OwnAccount, SignIn};
 use domicile_booking::FrontDesk;
 use domicile_tenancy::Tenancy;
 
-use crate::shell::Shell;
+use crate::{ports::Presence, shell::Shell};
 
 /// Everything a handler may call. Cheap to clone: every part is shared.
 #[derive(Clone)]
@@ -22,4 +24,6 @@ pub struct AppState {
     pub directory: Directory,
     /// Rooms and bookings.
     pub desk: FrontDesk,
+    /// Who is online.
+    pub presence: Arc<dyn Presence>,
 }

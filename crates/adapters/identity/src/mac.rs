@@ -61,17 +61,34 @@ impl DerivedKey {
         self.feed(parts).verify_slice(tag).is_ok()
     }
 
-    fn feed(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+    /// The key with the two blocks that each use begins with already hashed.
+    pub(crate) fn expanded(&self) -> ExpandedKey {
         // HMAC pads a short key with zeros to the block length itself; doing it here spares a fallible constructor.
         let mut block = Zeroizing::new([0_u8; 64]);
         for (to, from) in block.iter_mut().zip(self.0.iter()) {
             *to = *from;
         }
-        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        ExpandedKey(Hmac::<Sha256>::new((&*block).into()))
+    }
+
+    fn feed(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let ExpandedKey(mut mac) = self.expanded();
         for part in parts {
             mac.update(part);
         }
         mac
+    }
+}
+
+/// A key that is used often. Wiped when dropped.
+pub(crate) struct ExpandedKey(Hmac<Sha256>);
+
+impl ExpandedKey {
+    /// Whether a tag is the one of a message, in constant time.
+    pub(crate) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac.verify_slice(tag).is_ok()
     }
 }
 

@@ -1,20 +1,32 @@
-//! Logs: one line an event, JSON for machines or text for a terminal, each carrying the fields of the spans it happened
-//! in, `request_id` first of all (W10). No rule lives here, and nothing here may make a request fail.
+//! What the house tells of itself. Logs: one line an event, JSON for machines or text for a terminal, each carrying the
+//! fields of the spans it happened in, `request_id` first of all (W10). Metrics, performance windows, and spans sent to a
+//! collector. No rule lives here, and nothing here may make a request fail.
 
 mod json;
+pub mod lines;
+pub mod meters;
+mod otlp;
+pub mod performance;
+pub mod process;
 mod redacted;
+mod watch;
 
 use std::{io, sync::Arc};
 
 use domicile_kernel::Clock;
+pub use lines::{Lines, LogFiles};
+pub use meters::{Endpoint, Meters, Observed, Statement};
+pub use otlp::{TracesError, current_traceparent, follow, sending};
+pub use performance::{Answered, Performance};
 pub use redacted::Redacted;
-use tracing::Subscriber;
+use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     fmt::{format::Writer, time::FormatTime, writer::BoxMakeWriter},
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+pub use watch::{SLOW, Watch};
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,13 +49,21 @@ pub struct Options {
     pub writer: BoxMakeWriter,
     /// Where timestamps come from.
     pub clock: Arc<dyn Clock>,
+    /// Where spans are sent, as OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere when nothing is said.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Options {
     /// JSON at `info` to standard error.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { format: Format::Json, filter: "info".to_owned(), writer: BoxMakeWriter::new(io::stderr), clock }
+        Self {
+            format: Format::Json,
+            filter: "info".to_owned(),
+            writer: BoxMakeWriter::new(io::stderr),
+            clock,
+            otlp_endpoint: None,
+        }
     }
 }
 
@@ -56,17 +76,54 @@ pub enum TelemetryError {
     /// Another part of the process was first.
     #[error("logs are set up already")]
     AlreadySet(#[source] tracing_subscriber::util::TryInitError),
+    /// Spans cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
 }
 
-/// Sets logs up for the whole process, those of libraries that use the `log` crate included.
-pub fn init(options: Options) -> Result<(), TelemetryError> {
-    subscriber(options)?.try_init().map_err(TelemetryError::AlreadySet)
+/// What must be kept for as long as telemetry is wanted. Dropping it sends the spans that are left, which may take a moment.
+#[must_use]
+pub struct Running(Option<otlp::Traces>);
+
+impl Running {
+    /// Sends the spans that are waiting, now.
+    pub fn flush(&self) {
+        if let Some(traces) = &self.0 {
+            traces.flush();
+        }
+    }
 }
 
-/// The subscriber alone, for a test that wants its own.
+/// Sets logs and spans up for the whole process, the logs of libraries that use the `log` crate included.
+pub fn init(options: Options) -> Result<Running, TelemetryError> {
+    let (dispatch, running) = dispatch(options)?;
+    dispatch.try_init().map_err(TelemetryError::AlreadySet)?;
+    Ok(running)
+}
+
+/// The same, set up for nobody yet: for a test that wants its own.
+pub fn dispatch(options: Options) -> Result<(Dispatch, Running), TelemetryError> {
+    let Some(endpoint) = options.otlp_endpoint.clone() else {
+        return Ok((Dispatch::new(subscriber(options)?), Running(None)));
+    };
+    // Each has its own filter: spans are made at debug even where the log is told less.
+    let (filter, lines) = parts(options)?;
+    let (spans, traces) = otlp::layer(&endpoint)?;
+    let subscriber = Registry::default().with(lines.with_filter(filter)).with(spans);
+    Ok((Dispatch::new(subscriber), Running(Some(traces))))
+}
+
+/// The subscriber for logs alone, which sends no spans.
 pub fn subscriber(options: Options) -> Result<impl Subscriber + Send + Sync + 'static, TelemetryError> {
+    let (filter, lines) = parts(options)?;
+    Ok(Registry::default().with(lines).with(filter))
+}
+
+type LinesLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn parts(options: Options) -> Result<(EnvFilter, LinesLayer), TelemetryError> {
     let filter = EnvFilter::try_new(&options.filter).map_err(TelemetryError::Filter)?;
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match options.format {
+    let lines: LinesLayer = match options.format {
         Format::Json => Box::new(json::JsonLines::new(options.writer, options.clock)),
         Format::Text => Box::new(
             tracing_subscriber::fmt::layer()
@@ -75,7 +132,7 @@ pub fn subscriber(options: Options) -> Result<impl Subscriber + Send + Sync + 's
                 .with_writer(options.writer),
         ),
     };
-    Ok(Registry::default().with(lines).with(filter))
+    Ok((filter, lines))
 }
 
 /// Lets text lines take their time from the same clock.

@@ -1,4 +1,4 @@
-//! What runs beside the requests: the relay, the follower of other nodes' events with its listener, the job worker. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
+//! What runs beside the requests: the relay, the listener for other nodes' wake-ups, the job worker. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +13,6 @@ use crate::bridges::AfterCommit;
 
 /// How long the relay sleeps when nothing wakes it.
 const RELAY_POLL: Duration = Duration::from_millis(250);
-/// How long a follower sleeps when nothing wakes it.
-const FOLLOW_POLL: Duration = Duration::from_millis(500);
 
 /// How long nobody listens for wake-ups after their connection was lost.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -108,42 +106,6 @@ pub async fn listen(database: Database, heard: Arc<Notify>, mut stop: Stop) {
         }
         tokio::select! {
             () = tokio::time::sleep(LISTEN_AGAIN) => {}
-            () = stopped(&mut stop) => return,
-        }
-    }
-}
-
-/// Follows the log from its present end and outdates cached reads for what other nodes did.
-pub async fn follow(database: Database, after: Arc<AfterCommit>, heard: Arc<Notify>, mut stop: Stop) {
-    let mut position = loop {
-        match database.last_position().await {
-            Ok(position) => break position,
-            Err(error) => note(Err(error), "the event log cannot be read; the follower will try again"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(FOLLOW_POLL) => {}
-            () = stopped(&mut stop) => return,
-        }
-    };
-    loop {
-        match database.events_after(position, 500).await {
-            Ok(events) => {
-                let full = events.len() == 500;
-                for event in events {
-                    if let Some(hostel) = event.hostel_id {
-                        after.outdate(hostel, &event.kind);
-                    }
-                    position = event.position;
-                }
-                if full && !*stop.borrow() {
-                    continue;
-                }
-            }
-            Err(error) => note(Err(error), "the event log cannot be read; the follower will try again"),
-        }
-        tokio::select! {
-            () = heard.notified() => {}
-            () = tokio::time::sleep(FOLLOW_POLL) => {}
             () = stopped(&mut stop) => return,
         }
     }

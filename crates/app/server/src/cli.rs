@@ -39,6 +39,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Print what happens in a hostel, as it happens, until Ctrl-C.
+    Listen(Listen),
     /// Bring data in from elsewhere.
     Import {
         /// What to bring in.
@@ -79,6 +81,41 @@ pub struct Serve {
     /// The options it shares with the others.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Options of `listen`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Listen {
+    /// Where the server answers, by plain http [default: what the demo says, or http://127.0.0.1:8080]
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// Which hostel [default: the demo account's, or the only one of the login]
+    #[arg(long, value_name = "ID")]
+    pub hostel: Option<String>,
+    /// Sign in as an account of the demo, by role, name or address, with the login from demo.json
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["token", "email"])]
+    pub demo: Option<String>,
+    /// Where demo.json is [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Sign in with this address; the password is asked for
+    #[arg(long, conflicts_with = "token")]
+    pub email: Option<String>,
+    /// Read the password from standard input instead of asking
+    #[arg(long, requires = "email")]
+    pub password_stdin: bool,
+    /// An access token; other users of this machine can see it while the command runs
+    #[arg(long)]
+    pub token: Option<String>,
+    /// Begin after this event of the hostel's log, instead of now
+    #[arg(long, value_name = "SEQ")]
+    pub resume_from: Option<i64>,
+    /// Also follow `presence`, `booking:<id>` or `room.beds:<id>`; can be given more than once
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Vec<String>,
+    /// Print each event as it came, as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Accounts of the installation.

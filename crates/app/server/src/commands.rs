@@ -45,7 +45,7 @@ pub async fn create_admin(
     Ok(())
 }
 
-fn read_password() -> anyhow::Result<String> {
+pub(crate) fn read_password() -> anyhow::Result<String> {
     let mut text = String::new();
     std::io::stdin()
         .take(4_096)
@@ -54,12 +54,13 @@ fn read_password() -> anyhow::Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Asks at the terminal; the password is shown while it is typed, which the prompt says.
-#[expect(clippy::print_stdout, reason = "a prompt")]
-fn ask_password() -> anyhow::Result<String> {
+/// Asks at the terminal, on standard error, since what a command prints may be piped on. The password is shown while it is
+/// typed, which the prompt says.
+pub(crate) fn ask_password() -> anyhow::Result<String> {
     use std::io::Write;
-    print!("Password (shown while you type; use --password-stdin in scripts): ");
-    std::io::stdout().flush()?;
+    let mut terminal = std::io::stderr().lock();
+    write!(terminal, "Password (shown while you type; use --password-stdin in scripts): ")?;
+    terminal.flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("the password could not be read")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -74,6 +74,9 @@ const fn advice(code: Code) -> (&'static str, &'static str) {
         Code::FeatureDisabled => ("The hostel has switched this feature off.", "`feature`"),
         Code::NotFound => ("There is no such record or address, as far as you may know.", ""),
         Code::MethodNotAllowed => ("The address exists, the method does not. `Allow` lists those that do.", ""),
+        Code::UpgradeRequired => {
+            ("Only WebSocket is spoken here. Open a socket; `Sec-WebSocket-Version` names the version.", "")
+        }
         Code::AlreadyExists => ("Another record has this value already.", "`errors`, where a field is meant"),
         Code::VersionConflict => (
             "Somebody changed the record after you read it. Look at it again, then repeat your change on the new version.",
@@ -92,7 +95,10 @@ const fn advice(code: Code) -> (&'static str, &'static str) {
         Code::UnsupportedMediaType => ("The body is not sent as `application/json`.", ""),
         Code::IdempotencyKeyReused => ("The key was used for another request. Use a new key.", ""),
         Code::PreconditionRequired => ("Say which version you saw, by `If-Match` or by `version` in the body.", ""),
-        Code::RateLimitExceeded => ("Too many requests; wait. Nothing answers so yet.", "`retry_after`"),
+        Code::RateLimitExceeded => (
+            "Too many requests: wait as long as `Retry-After` says. The headers `RateLimit-Policy` and `X-RateLimit-*` say of what.",
+            "`retry_after`, `limit`, `reset_at`",
+        ),
         Code::TooManyAttempts => ("Too many wrong codes. Ask for a new one.", ""),
         Code::InternalError => ("Our fault. The request id finds it in the log.", ""),
         Code::DatabaseError => ("Our fault. The request id finds it in the log.", ""),

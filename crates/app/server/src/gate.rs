@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use domicile_db::Database;
 use domicile_http::ports::{Health, RefusalSink, Refused};
 use domicile_kernel::{Ambient, AuditEntry, Call, Scope};
+use domicile_realtime::Realtime;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -97,14 +98,15 @@ impl NotesLoop {
 /// Whether the house is well.
 pub struct Wellness {
     database: Database,
+    live: Realtime,
     draining: AtomicBool,
 }
 
 impl Wellness {
-    /// Over the database.
+    /// Over the database and the sockets.
     #[must_use]
-    pub fn new(database: Database) -> Self {
-        Self { database, draining: AtomicBool::new(false) }
+    pub fn new(database: Database, live: Realtime) -> Self {
+        Self { database, live, draining: AtomicBool::new(false) }
     }
 
     /// From now on readiness is refused.
@@ -122,6 +124,10 @@ impl Health for Wellness {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_elapsed) => Err("the database did not answer within 2 s".to_owned()),
         }
+    }
+
+    fn sockets(&self) -> Option<u64> {
+        Some(self.live.connections())
     }
 
     fn accepting(&self) -> bool {

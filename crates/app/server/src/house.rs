@@ -5,13 +5,14 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use domicile_access::{
-    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper, crypto::PasswordHasher,
+    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper, crypto::PasswordHasher, ports::StandingMemory,
 };
 use domicile_booking::FrontDesk;
-use domicile_cache::GenerationCache;
+use domicile_cache::{GenerationCache, Standings};
 use domicile_db::{Database, Options, relay::AuditSeal, schema};
 use domicile_identity::{Argon2Hasher, AuditSealer, DerivedRefreshTokens, FieldSealer, JwtTokens, KeyRing, KeyedCodes};
 use domicile_kernel::{Actor, Ambient, Call, RequestId, Scope, Who};
+use domicile_telemetry::Watch;
 use domicile_tenancy::Tenancy;
 use domicile_workflows::{Post, Worker};
 
@@ -33,6 +34,8 @@ pub struct House {
     pub after: Arc<AfterCommit>,
     /// The cache of serialised lists.
     pub cache: Arc<GenerationCache>,
+    /// Who may come in, as far as it is remembered.
+    pub standings: Arc<Standings>,
     /// Chains audit rows.
     pub seal: Arc<dyn AuditSeal>,
     /// Hashes passwords.
@@ -53,6 +56,8 @@ pub struct House {
     pub front_desk: FrontDesk,
     /// Where mail goes.
     pub post: Arc<dyn Post>,
+    /// What is counted and remembered of requests, and of everything else that is measured.
+    pub watch: Watch,
 }
 
 impl House {
@@ -68,12 +73,18 @@ impl House {
     pub async fn over_current_schema(settings: Settings, ambient: Ambient) -> anyhow::Result<Self> {
         let keys = key_ring(&settings, &ambient)?;
         let cache = Arc::new(GenerationCache::new(domicile_cache::Limits::default()));
-        let after = Arc::new(AfterCommit::over(Arc::clone(&cache)));
+        let standings = Arc::new(Standings::default());
+        let after = Arc::new(AfterCommit::over(Arc::clone(&cache), Arc::clone(&standings)));
         let cipher = Cipher(FieldSealer::new(&keys, Arc::clone(&ambient.secrets)));
         let parts =
             domicile_db::Parts { clock: Arc::clone(&ambient.clock), cipher: Arc::new(cipher), listener: after.clone() };
         let options = Options { connections: settings.connections, ..Options::new(&settings.database_url) };
         let database = Database::open(&options, parts).await.context("the database cannot be reached")?;
+        let slow = Duration::from_millis(settings.slow_request_ms);
+        let operations = domicile_http::operations::endpoints();
+        let watch = Watch::new(&operations, env!("CARGO_PKG_VERSION"), ambient.now(), slow);
+        database.measured_by(&watch.meters);
+        after.count(&watch.meters);
         database.check_keys(&keys.fingerprints(), ambient.now()).await?.context("the keys do not fit the database")?;
 
         let hasher =
@@ -81,6 +92,7 @@ impl House {
         let access = Arc::new(Parts {
             uows: Arc::new(database.clone()),
             queries: Arc::new(database.clone()),
+            standings: Arc::clone(&standings) as Arc<dyn StandingMemory>,
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             access_tokens: Arc::new(JwtTokens::new(&keys)),
             refresh_tokens: Arc::new(DerivedRefreshTokens::new(&keys)),
@@ -98,6 +110,8 @@ impl House {
             front_desk: FrontDesk::new(Arc::new(database.clone()), Arc::new(database.clone()), ambient.clone()),
             post: post(&settings, &ambient)?,
             seal: Arc::new(Seal(AuditSealer::new(&keys))),
+            watch,
+            standings,
             hasher,
             cache,
             after,

@@ -27,6 +27,7 @@ impl JobQueue for Queue {
                 attempts: job.attempts,
                 payload: job.payload,
                 request_id: job.request_id,
+                trace: job.trace,
             })
             .collect())
     }
@@ -41,6 +42,18 @@ impl JobQueue for Queue {
 
     async fn ensure(&self, call: &Call, job: NewJob) -> Result<(), StoreError> {
         self.0.ensure_job(call, job).await
+    }
+
+    fn span(&self, job: &LeasedJob) -> tracing::Span {
+        let span = tracing::info_span!("job", job = %job.ticket.id, kind = %job.kind, request_id = %job.request_id);
+        domicile_telemetry::follow(&span, job.trace.as_deref());
+        span
+    }
+
+    fn settled(&self, job: &LeasedJob, result: &'static str) {
+        if let Some(meters) = self.0.meters() {
+            meters.job(&job.kind, result);
+        }
     }
 }
 

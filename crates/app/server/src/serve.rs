@@ -5,6 +5,8 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 use anyhow::Context;
 use domicile_http::{AppState, HttpConfig, Shell};
 use domicile_kernel::{Instant, ports::Ambient};
+use domicile_realtime::Realtime;
+use domicile_telemetry::Redacted;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Notify, watch},
@@ -17,6 +19,7 @@ use crate::{
     demo,
     gate::{Notes, Wellness},
     house::House,
+    limits, live,
     settings::{Profile, Settings},
 };
 
@@ -32,6 +35,8 @@ pub struct Front {
     pub state: AppState,
     /// For draining.
     pub wellness: Arc<Wellness>,
+    /// The sockets, which are sent away before the end.
+    pub live: Realtime,
 }
 
 impl Backstage {
@@ -57,21 +62,38 @@ impl Backstage {
             let (database, heard, stopped) = (database.clone(), Arc::clone(&heard), stopped.clone());
             move || background::listen(database.clone(), Arc::clone(&heard), stopped.clone())
         }));
+        let live = live::realtime(house);
+        house.after.tell(&live);
         tasks.spawn(kept_up("follower", {
-            let (after, stopped) = (Arc::clone(&after), stopped.clone());
-            move || background::follow(database.clone(), Arc::clone(&after), Arc::clone(&heard), stopped.clone())
+            let (database, after, live, stopped) = (database.clone(), Arc::clone(&after), live.clone(), stopped.clone());
+            move || {
+                let (after, heard) = (Arc::clone(&after), Arc::clone(&heard));
+                live::follow(database.clone(), after, live.clone(), heard, stopped.clone())
+            }
+        }));
+        tasks.spawn(kept_up("watch over sessions", {
+            let (standings, live, stopped) = (Arc::clone(&house.standings), live.clone(), stopped.clone());
+            let clock = Arc::clone(&house.ambient.clock);
+            move || {
+                let (standings, clock) = (Arc::clone(&standings), Arc::clone(&clock));
+                live::watch_sessions(database.clone(), standings, live.clone(), clock, stopped.clone())
+            }
         }));
         tasks.spawn(kept_up("worker", move || {
             background::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
         }));
-        let wellness = Arc::new(Wellness::new(house.database.clone()));
+        let wellness = Arc::new(Wellness::new(house.database.clone(), live.clone()));
         let shell = Shell {
             config: http_config(&house.settings, &house.ambient)?,
             ambient: house.ambient.clone(),
             gate: Arc::new(house.admissions.clone()),
             refusals: Arc::new(notes),
+            limits: Arc::new(house.settings.rate_limits.clone()),
+            limiter: Arc::new(limits::limiter(&house.settings.rate_limits)),
             cache: Arc::new(Kept(Arc::clone(&house.cache))),
             health: Arc::clone(&wellness) as Arc<dyn domicile_http::ports::Health>,
+            watch: house.watch.clone(),
+            sockets: Some(Arc::new(live::Harbour(live.clone()))),
             runtime: tokio::runtime::Handle::current(),
         };
         let state = AppState {
@@ -81,8 +103,13 @@ impl Backstage {
             own: house.own.clone(),
             directory: house.directory.clone(),
             desk: house.front_desk.clone(),
+            presence: Arc::new(crate::bridges::Online {
+                database: house.database.clone(),
+                clock: Arc::clone(&house.ambient.clock),
+                lost: house.settings.realtime.presence_lost,
+            }),
         };
-        Ok((Self { tasks, stop }, Front { state, wellness }))
+        Ok((Self { tasks, stop }, Front { state, wellness, live }))
     }
 
     /// Tells everything to end and waits for it, at most so long.
@@ -103,6 +130,7 @@ fn http_config(settings: &Settings, ambient: &Ambient) -> anyhow::Result<HttpCon
         allowed_origins: settings.allowed_origins.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
         sunset,
+        metrics_token: settings.metrics_token.clone().map(Redacted::new),
         ..HttpConfig::local(ambient.now())
     })
 }
@@ -137,6 +165,8 @@ pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> any
     } else {
         tracing::info!(seconds = drain.as_secs(), "draining");
         front.wellness.drain();
+        // Sockets come back elsewhere while requests are still served here.
+        tokio::spawn(async move { front.live.close_all().await });
         tokio::select! {
             () = tokio::time::sleep(drain) => {}
             _ = terminate.recv() => {}

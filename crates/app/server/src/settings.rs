@@ -1,11 +1,18 @@
 //! Configuration: flags over `DOMICILE_SECTION__KEY` in the environment over `domicile.toml` over defaults. Unknown keys are
 //! errors, so that a typo never goes unnoticed. A secret may also come from a file: `…_FILE` names it.
 
-use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use domicile_db::Backend;
-use domicile_http::client::Network;
+use domicile_http::{client::Network, limits::Limits};
+use domicile_realtime::RealtimeConfig;
 use serde::Deserialize;
 
 use crate::cli::{Common, Serve};
@@ -35,9 +42,11 @@ struct Given {
     api: GivenApi,
     events: GivenEvents,
     http: GivenHttp,
+    rate_limits: BTreeMap<String, String>,
     logs: GivenLogs,
     metrics: GivenMetrics,
     performance: GivenPerformance,
+    realtime: GivenRealtime,
     traces: GivenTraces,
 }
 
@@ -115,6 +124,34 @@ struct GivenPerformance {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct GivenRealtime {
+    sockets: Option<u64>,
+    sockets_per_account: Option<usize>,
+    strangers_per_address: Option<u32>,
+    messages_per_minute: Option<u32>,
+    queue_frames: Option<usize>,
+    queue_bytes: Option<usize>,
+    ping_seconds: Option<u64>,
+}
+
+impl GivenRealtime {
+    fn resolve(&self) -> RealtimeConfig {
+        let usual = RealtimeConfig::default();
+        RealtimeConfig {
+            sockets: self.sockets.unwrap_or(usual.sockets),
+            sockets_per_account: self.sockets_per_account.unwrap_or(usual.sockets_per_account),
+            strangers_per_address: self.strangers_per_address.unwrap_or(usual.strangers_per_address),
+            messages: self.messages_per_minute.unwrap_or(usual.messages),
+            queue_frames: self.queue_frames.unwrap_or(usual.queue_frames),
+            queue_bytes: self.queue_bytes.unwrap_or(usual.queue_bytes),
+            ping_every: self.ping_seconds.map_or(usual.ping_every, |seconds| Duration::from_secs(seconds.max(1))),
+            ..usual
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct GivenTraces {
     otlp_endpoint: Option<String>,
 }
@@ -158,10 +195,14 @@ pub struct Settings {
     pub log_keep_days: u64,
     /// Proxies whose word about the client's address is taken.
     pub trusted_proxies: Vec<Network>,
+    /// Who may ask how often.
+    pub rate_limits: Limits,
     /// What `/metrics` is asked for with.
     pub metrics_token: Option<String>,
     /// From when on a request is slow, in milliseconds.
     pub slow_request_ms: u64,
+    /// How sockets are bounded.
+    pub realtime: RealtimeConfig,
     /// Where spans are sent, as OTLP over HTTP; nowhere by default.
     pub otlp_endpoint: Option<String>,
 }
@@ -177,7 +218,8 @@ impl std::fmt::Debug for Settings {
 }
 
 /// Keys that may be given by `…_FILE`.
-const SECRETS: &[&str] = &["DATABASE__URL", "DATABASE__OWNER_URL", "KEYS__RING", "MAIL__SMTP_URL", "METRICS__TOKEN", "REDIS__URL"];
+const SECRETS: &[&str] =
+    &["DATABASE__URL", "DATABASE__OWNER_URL", "KEYS__RING", "MAIL__SMTP_URL", "METRICS__TOKEN", "REDIS__URL"];
 
 /// Environment names with our prefix that are not configuration.
 const NOT_OURS: &[&str] = &["DOMICILE_TEST_", "DOMICILE_CI_"];
@@ -254,6 +296,10 @@ impl Settings {
         let proxies = given.http.trusted_proxies.unwrap_or_default();
         let trusted_proxies =
             listed(&proxies).map(str::parse).collect::<Result<_, _>>().context("http.trusted_proxies")?;
+        let mut rate_limits = Limits::default();
+        for (key, text) in &given.rate_limits {
+            rate_limits.configure(key, text)?;
+        }
         let origins = given.cors.allowed_origins.unwrap_or_default();
         let log_json = match given.logs.format.as_deref() {
             None | Some("json") => true,
@@ -282,8 +328,10 @@ impl Settings {
             log_dir: flags.log_dir.clone().or(given.logs.dir),
             log_keep_days: given.logs.keep_days.unwrap_or(14).max(1),
             trusted_proxies,
+            rate_limits,
             metrics_token: given.metrics.token.filter(|token| !token.is_empty()),
             slow_request_ms: given.performance.slow_request_ms.unwrap_or(1_000).max(1),
+            realtime: given.realtime.resolve(),
             otlp_endpoint: given.traces.otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
         })
     }
@@ -305,6 +353,8 @@ fn on_this_machine(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use domicile_http::limits::{Quota, Rule};
+
     use super::*;
 
     fn resolve(pairs: &[(&str, &str)], flags: &Serve) -> anyhow::Result<Settings> {
@@ -343,6 +393,20 @@ mod tests {
         assert!(resolve(&[("DOMICILE_LISTN", "x")], &Serve::default()).is_err());
         assert!(resolve(&[("DOMICILE_DATABASE__URI", "x")], &Serve::default()).is_err());
         assert!(resolve(&[("DOMICILE_TEST_POSTGRES", "x")], &Serve::default()).is_ok());
+    }
+
+    #[test]
+    fn limits_are_set_one_by_one_or_switched_off() {
+        let pairs = [
+            ("DOMICILE_RATE_LIMITS__ENABLED", "false"),
+            ("DOMICILE_RATE_LIMITS__LOGIN", "7/1m"),
+            ("DOMICILE_RATE_LIMITS__TRUSTED_MULTIPLIER", "3"),
+        ];
+        let limits = resolve(&pairs, &Serve::default()).unwrap().rate_limits;
+        assert!(!limits.enabled);
+        assert_eq!(limits.quota(Rule::Login), Some(Quota::new(7, 60)));
+        assert_eq!(limits.trusted_multiplier, 3);
+        assert!(resolve(&[("DOMICILE_RATE_LIMITS__LOGINS", "7/1m")], &Serve::default()).is_err());
     }
 
     #[test]

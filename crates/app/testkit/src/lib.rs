@@ -1,4 +1,5 @@
-//! What tests need around them: throw-away PostgreSQL and Redis, races that really race, and the real binary as a process.
+//! What tests need around them: throw-away PostgreSQL and Redis, races that really race, the real binary as a process,
+//! and clients of its sockets, polite and otherwise.
 //!
 //! For development only: no crate that ships may depend on this one. A test that wants a database says
 //! `Database::create(&Cluster::shared(), …)`; where the cluster comes from (the run's own, or one started here under a
@@ -14,6 +15,7 @@ pub mod barrier;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod socket;
 pub mod store;
 
 mod service;

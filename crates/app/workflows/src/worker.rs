@@ -10,6 +10,7 @@ use domicile_kernel::{
     Actor, Ambient, Call, HostelId, Instant, JobId, JobTicket, NewJob, Purpose, RequestId, Scope, StoreError, Who,
 };
 use serde_json::{Value, json};
+use tracing::{Instrument as _, Span};
 
 /// How long a job is held before another worker may take it.
 const LEASE: Duration = Duration::from_mins(1);
@@ -33,6 +34,8 @@ pub struct LeasedJob {
     pub payload: Value,
     /// The request that wanted it.
     pub request_id: String,
+    /// The W3C `traceparent` of that request.
+    pub trace: Option<String>,
 }
 
 /// The queue of jobs.
@@ -46,6 +49,12 @@ pub trait JobQueue: Send + Sync {
     async fn complete(&self, ticket: &JobTicket) -> Result<(), StoreError>;
     /// Wants a job, unless it is wanted already.
     async fn ensure(&self, call: &Call, job: NewJob) -> Result<(), StoreError>;
+    /// The span in which a job is done: part of the trace of the request that wanted it.
+    fn span(&self, _job: &LeasedJob) -> Span {
+        Span::none()
+    }
+    /// Hears what became of a job: `done`, `again` or `given_up`.
+    fn settled(&self, _job: &LeasedJob, _result: &'static str) {}
 }
 
 /// Why a mail did not go out.
@@ -118,6 +127,21 @@ enum Done {
     GivenUp(String),
 }
 
+impl Done {
+    fn result(&self, attempts: i64, kind: &str) -> &'static str {
+        match self {
+            Self::Completed | Self::Complete => "done",
+            Self::Again(..) if !hopeless(attempts, kind) => "again",
+            Self::Again(..) | Self::GivenUp(_) => "given_up",
+        }
+    }
+}
+
+/// Whether a job has failed often enough. A sweep that fails is always tried again.
+fn hopeless(attempts: i64, kind: &str) -> bool {
+    attempts >= MOST_ATTEMPTS && !kind.starts_with("sweep.")
+}
+
 impl Worker {
     /// Wants every sweep, unless it is wanted already.
     pub async fn plan_sweeps(&self) -> Result<(), StoreError> {
@@ -146,21 +170,25 @@ impl Worker {
                 tracing::warn!(job = %job.ticket.id, kind = %job.kind, "a lease ran out before its job was begun");
                 break;
             }
-            let done = self.perform(&job).await;
-            let settled = match done {
-                Done::Completed => Ok(()),
-                Done::Complete => self.queue.complete(&job.ticket).await,
-                Done::Again(_, why) if job.attempts >= MOST_ATTEMPTS && !job.kind.starts_with("sweep.") => {
-                    tracing::error!(job = %job.ticket.id, kind = %job.kind, attempts = job.attempts, why, "a job is given up");
-                    self.queue.complete(&job.ticket).await
-                }
-                Done::Again(due, why) => self.queue.put_back(&job.ticket, due, &why).await,
-                Done::GivenUp(why) => {
-                    tracing::error!(job = %job.ticket.id, kind = %job.kind, why, "a job cannot be done");
-                    self.queue.complete(&job.ticket).await
+            let span = self.queue.span(&job);
+            let done = self.perform(&job).instrument(span.clone()).await;
+            self.queue.settled(&job, done.result(job.attempts, &job.kind));
+            let settled = async {
+                match done {
+                    Done::Completed => Ok(()),
+                    Done::Complete => self.queue.complete(&job.ticket).await,
+                    Done::Again(_, why) if hopeless(job.attempts, &job.kind) => {
+                        tracing::error!(job = %job.ticket.id, kind = %job.kind, attempts = job.attempts, why, "a job is given up");
+                        self.queue.complete(&job.ticket).await
+                    }
+                    Done::Again(due, why) => self.queue.put_back(&job.ticket, due, &why).await,
+                    Done::GivenUp(why) => {
+                        tracing::error!(job = %job.ticket.id, kind = %job.kind, why, "a job cannot be done");
+                        self.queue.complete(&job.ticket).await
+                    }
                 }
             };
-            match settled {
+            match settled.instrument(span).await {
                 Ok(()) | Err(StoreError::LeaseLost) => {}
                 Err(error) => return Err(error),
             }

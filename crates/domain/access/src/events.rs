@@ -4,7 +4,7 @@
 use domicile_kernel::{AccountId, Ambient, Audience, NewEvent, Permission, SessionId};
 use serde_json::json;
 
-use crate::model::{Membership, RevokeReason};
+use crate::model::{Account, Membership, RevokeReason};
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +15,16 @@ pub enum Happening {
     UserUpdated,
     /// A person's account was deleted.
     UserDeleted,
+    /// A person's own account changed: their profile, or that its address is proved.
+    ProfileUpdated,
     /// A session was ended before its time: its sockets must close.
     SessionRevoked,
 }
 
 impl Happening {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::UserCreated, Self::UserUpdated, Self::UserDeleted, Self::SessionRevoked];
+    pub const ALL: &'static [Self] =
+        &[Self::UserCreated, Self::UserUpdated, Self::UserDeleted, Self::ProfileUpdated, Self::SessionRevoked];
 
     /// Its name on the wire.
     #[must_use]
@@ -30,6 +33,7 @@ impl Happening {
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
             Self::UserDeleted => "user.deleted",
+            Self::ProfileUpdated => "profile.updated",
             Self::SessionRevoked => "session.revoked",
         }
     }
@@ -39,7 +43,7 @@ impl Happening {
     pub const fn audience(self, account: AccountId) -> Audience {
         match self {
             Self::UserCreated | Self::UserUpdated | Self::UserDeleted => Audience::Permission(Permission::UsersReadAll),
-            Self::SessionRevoked => Audience::Account(account),
+            Self::ProfileUpdated | Self::SessionRevoked => Audience::Account(account),
         }
     }
 }
@@ -63,6 +67,22 @@ pub fn of_user(happening: Happening, membership: &Membership, ambient: &Ambient)
             "status": membership.status,
             "version": membership.version,
         }),
+    }
+}
+
+/// A person's own account changed. `data` is `{id, version}`.
+#[must_use]
+pub fn profile_updated(account: &Account, ambient: &Ambient) -> NewEvent {
+    NewEvent {
+        id: ambient.id(),
+        kind: Happening::ProfileUpdated.kind(),
+        version: 1,
+        audience: Happening::ProfileUpdated.audience(account.id),
+        aggregate: "account",
+        aggregate_id: account.id.uuid(),
+        aggregate_version: account.version,
+        at: ambient.now(),
+        data: json!({ "id": account.id, "version": account.version }),
     }
 }
 

@@ -11,7 +11,11 @@
 //! - A refresh token works once; an old one that comes back ends the whole session, except within a short grace for
 //!   parallel tabs ([`model::session`], J4b).
 //! - A code dies with its fifth wrong guess, and the guesses are counted even though they are refused
-//!   ([`usecases::sign_in`], J4a).
+//!   ([`usecases::sign_in`], J4a). Nobody elsewhere can use up the guesses of whoever asked for it, nor take it away
+//!   ([`model::challenge`]).
+//! - Who came in is remembered for a moment, but only ever to let them in again: before somebody is turned away the store is
+//!   asked, and what ends a standing is told as an event that makes every memory forget it
+//!   ([`ports::StandingMemory`], J10).
 //! - Nobody gives, takes or touches a role at or above their own, except a super_admin ([`policy`], J6).
 //! - What a hostel's admin edits is the card, never the account ([`model::membership`], J16).
 //!
@@ -77,13 +81,14 @@ pub use crypto::{
 };
 pub use mail::{Mail, MailTemplate};
 pub use model::{
-    Account, AccountStatus, Card, Challenge, ChallengeId, ChallengePurpose, Email, Membership, MembershipStatus,
-    RevokeReason, Session, Username,
+    Account, AccountStatus, AskedFrom, Card, Challenge, ChallengeId, ChallengePurpose, Email, Membership,
+    MembershipStatus, RevokeReason, Session, SocketTicket, Tries, Username,
 };
 pub use parts::{AccessConfig, Parts};
 pub use ports::{
     AccessQueries, AccessUow, AccessUows, AccountRepository, ChallengeRepository, HouseFacts, HouseKind,
-    HouseRepository, HouseStanding, MembershipRepository, Registration, SessionRepository, Standing,
+    HouseRepository, HouseStanding, MembershipRepository, Moment, Registration, SessionRepository,
+    SocketTicketRepository, Standing, StandingMemory,
 };
 pub use queries::{
     AuditFilter, AuditView, HostelMembershipView, ProfileView, SessionView, SignedInUserView, UserFilter, UserView,

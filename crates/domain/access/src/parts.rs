@@ -6,7 +6,7 @@ use domicile_kernel::Ambient;
 
 use crate::{
     crypto::{AccessTokens, CodeHasher, PasswordHasher, RefreshTokens},
-    ports::{AccessQueries, AccessUows},
+    ports::{AccessQueries, AccessUows, StandingMemory},
 };
 
 /// How long things live, and how often one may guess.
@@ -24,6 +24,14 @@ pub struct AccessConfig {
     pub code_ttl: Duration,
     /// The guess with which a code dies: the fifth (J4a).
     pub code_attempts: i64,
+    /// How many codes an account may have on their way for one purpose, each asked for from elsewhere: 5. A code takes at most
+    /// twice [`code_attempts`](Self::code_attempts) guesses, so at most 50 reach one account and purpose while they live,
+    /// one chance in 20,000 for the codes of one [`code_ttl`](Self::code_ttl). How often codes are made anew is for the
+    /// limiter to bound: with 3 asked for in an hour and an address, and one made at registering, it is 40 guesses an
+    /// hour, one chance in 25,000.
+    pub codes_at_once: usize,
+    /// How long a ticket for a socket lives: 30 s (A2).
+    pub ticket_ttl: Duration,
     /// How long an ended session is kept for oversight before it is swept: 30 d.
     pub dead_session_ttl: Duration,
 }
@@ -37,6 +45,8 @@ impl Default for AccessConfig {
             refresh_grace: Duration::from_secs(20),
             code_ttl: Duration::from_mins(10),
             code_attempts: 5,
+            codes_at_once: 5,
+            ticket_ttl: Duration::from_secs(30),
             dead_session_ttl: Duration::from_hours(30 * 24),
         }
     }
@@ -49,6 +59,8 @@ pub struct Parts {
     pub uows: Arc<dyn AccessUows>,
     /// Where things are read.
     pub queries: Arc<dyn AccessQueries>,
+    /// What is remembered of who may come in.
+    pub standings: Arc<dyn StandingMemory>,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// Issues and reads access tokens.

@@ -5,7 +5,8 @@
 //! `Lobby`, `Installation` and `Sweep` reach all. What is out of reach is as if it did not exist.
 //!
 //! Expected collisions are answers, never errors, so that the transaction lives on: implement them with
-//! `ON CONFLICT DO NOTHING`, or a savepoint around an update. [`contract`](crate) holds every promise made here.
+//! `ON CONFLICT DO NOTHING`, or a savepoint around an update. [`contract`](crate) holds every promise made here, but for the
+//! one of [`StandingMemory`], which is no store.
 
 use async_trait::async_trait;
 use domicile_kernel::{
@@ -16,7 +17,7 @@ use crate::{
     crypto::PasswordHash,
     model::{
         Account, AccountStatus, Challenge, ChallengeId, ChallengePurpose, Email, Membership, MembershipStatus,
-        RevokeReason, Session, Username, words,
+        RevokeReason, Session, SocketTicket, Tries, Username, words,
     },
     queries::{AuditFilter, AuditView, HostelMembershipView, SessionView, UserFilter, UserView},
 };
@@ -138,23 +139,49 @@ pub trait SessionRepository: Send {
 /// One-time codes.
 #[async_trait]
 pub trait ChallengeRepository: Send {
-    /// Puts a challenge in the place of the one the account had for the same purpose: the old code is dead.
+    /// Puts a challenge in the place of the one the account had for the same purpose, asked for from the same place: that code
+    /// is dead. Those asked for from elsewhere stay.
     async fn replace(&mut self, challenge: &Challenge) -> Result<(), StoreError>;
 
-    /// The account's challenge for a purpose, in whatever state.
-    async fn find(&mut self, account: AccountId, purpose: ChallengePurpose) -> Result<Option<Challenge>, StoreError>;
+    /// The account's challenges for a purpose, in whatever state; newest first, then by id, the higher first.
+    async fn list(&mut self, account: AccountId, purpose: ChallengePurpose) -> Result<Vec<Challenge>, StoreError>;
 
-    /// Counts a guess, in one statement: adds one if fewer than `most` were made and the code is neither used nor expired at
-    /// `now`. Answers the new count, or nothing when there was no guess left.
-    async fn attempt(&mut self, id: ChallengeId, most: i64, now: Instant) -> Result<Option<i64>, StoreError>;
+    /// Counts a guess, in one statement: adds one to the named tries if fewer than `most` of them were made, the code's own
+    /// tries are not used up, and it is neither used nor expired at `now`. Answers the new count, or nothing when there was
+    /// no guess left.
+    async fn attempt(
+        &mut self,
+        id: ChallengeId,
+        tries: Tries,
+        most: i64,
+        now: Instant,
+    ) -> Result<Option<i64>, StoreError>;
 
     /// Marks the code as used; answers false when it was used before.
     async fn spend(&mut self, id: ChallengeId, now: Instant) -> Result<bool, StoreError>;
 
-    /// Removes the challenges of an account. Answers how many.
-    async fn remove_of(&mut self, account: AccountId) -> Result<u64, StoreError>;
+    /// Removes the challenges of an account, for one purpose or for all, but for `except`. Answers how many.
+    async fn remove_of(
+        &mut self,
+        account: AccountId,
+        purpose: Option<ChallengePurpose>,
+        except: Option<ChallengeId>,
+    ) -> Result<u64, StoreError>;
 
     /// Removes challenges that expired before an instant. Answers how many.
+    async fn purge_before(&mut self, before: Instant) -> Result<u64, StoreError>;
+}
+
+/// Tickets that open sockets.
+#[async_trait]
+pub trait SocketTicketRepository: Send {
+    /// Adds a ticket.
+    async fn insert(&mut self, ticket: &SocketTicket) -> Result<(), StoreError>;
+
+    /// Takes a ticket out, in one statement, if it has not expired at `now`: of two who redeem it, one gets it.
+    async fn take(&mut self, hash: &str, now: Instant) -> Result<Option<SocketTicket>, StoreError>;
+
+    /// Removes tickets that expired before an instant. Answers how many.
     async fn purge_before(&mut self, before: Instant) -> Result<u64, StoreError>;
 }
 
@@ -210,6 +237,8 @@ pub trait AccessUow: UnitOfWork {
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// One-time codes.
     fn challenges(&mut self) -> &mut dyn ChallengeRepository;
+    /// Tickets that open sockets.
+    fn tickets(&mut self) -> &mut dyn SocketTicketRepository;
     /// What is known of hostels.
     fn houses(&mut self) -> &mut dyn HouseRepository;
 }
@@ -247,6 +276,59 @@ pub struct Standing {
     pub expires_at: Instant,
     /// The asked hostel; none when none was asked for, or there is none.
     pub house: Option<HouseStanding>,
+}
+
+/// When a load of a [`Standing`] began, as its memory counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(pub u64);
+
+/// Remembers standings between requests, so that the store is not asked each time (J10). It may forget whatever it likes, and
+/// it must answer nothing when it cannot be sure to hear of what ends a standing elsewhere.
+///
+/// What it remembers only ever lets somebody in; whoever it would turn away, the store is asked about.
+pub trait StandingMemory: Send + Sync {
+    /// What is remembered of a session, and of what its account is in a hostel.
+    fn recall(&self, session: SessionId, hostel: Option<HostelId>) -> Option<Standing>;
+
+    /// Now, to be asked before the store is.
+    fn moment(&self) -> Moment;
+
+    /// Remembers what was loaded since `moment`. Refused, quietly, when anything was forgotten since then: what was loaded may
+    /// be from before. Once a `forget_…` has returned, nothing from before it is recalled, whoever keeps what meanwhile.
+    fn keep(&self, moment: Moment, session: SessionId, hostel: Option<HostelId>, standing: &Standing);
+
+    /// A session ended.
+    fn forget_session(&self, session: SessionId);
+
+    /// An account changed, or what it is in some hostel.
+    fn forget_account(&self, account: AccountId);
+
+    /// A hostel changed: its state, or its features.
+    fn forget_hostel(&self, hostel: HostelId);
+
+    /// Anything may have changed.
+    fn forget_all(&self);
+}
+
+/// No memory: the store is asked each time.
+impl StandingMemory for () {
+    fn recall(&self, _session: SessionId, _hostel: Option<HostelId>) -> Option<Standing> {
+        None
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(0)
+    }
+
+    fn keep(&self, _moment: Moment, _session: SessionId, _hostel: Option<HostelId>, _standing: &Standing) {}
+
+    fn forget_session(&self, _session: SessionId) {}
+
+    fn forget_account(&self, _account: AccountId) {}
+
+    fn forget_hostel(&self, _hostel: HostelId) {}
+
+    fn forget_all(&self) {}
 }
 
 /// Reading. Reach follows the scope of the call as for units of work.

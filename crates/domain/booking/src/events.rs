@@ -45,6 +45,29 @@ pub enum BookingChange {
 }
 
 impl BookingChange {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::Created,
+        Self::Approved,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::HoldEnded,
+        Self::CheckedIn,
+        Self::CheckedOut,
+        Self::Moved,
+        Self::Rescheduled,
+        Self::Extended,
+        Self::Shortened,
+        Self::Corrected,
+        Self::Deleted,
+    ];
+
+    /// The event's type on the wire.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        self.row().0
+    }
+
     /// The event's type, the word in `data.change` where the type does not say it, and the audit action.
     const fn row(self) -> (&'static str, Option<&'static str>, &'static str) {
         match self {
@@ -95,6 +118,15 @@ pub enum RoomChange {
 }
 
 impl RoomChange {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Created, Self::Updated, Self::Deleted];
+
+    /// The event's type on the wire.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        self.row().0
+    }
+
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Created => ("room.created", "room.create"),

@@ -28,6 +28,8 @@ pub enum Purpose {
     Jobs,
     /// Making hostels, and the first super_admin.
     Installation,
+    /// Writing down who is online.
+    Presence,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Sweep => "sweep",
             Self::Jobs => "jobs",
             Self::Installation => "installation",
+            Self::Presence => "presence",
         }
     }
 }

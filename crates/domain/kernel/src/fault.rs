@@ -21,6 +21,8 @@ pub enum Kind {
     NotFound,
     /// There is such a thing, but not this way of asking for it.
     WrongMethod,
+    /// It is spoken here in another protocol only.
+    WrongProtocol,
     /// It cannot be done in the present state.
     Conflict,
     /// More bytes than are taken.
@@ -97,6 +99,8 @@ codes! {
     NotFound = "NOT_FOUND" => NotFound,
     /// The route exists, the method does not.
     MethodNotAllowed = "METHOD_NOT_ALLOWED" => WrongMethod,
+    /// The address speaks another protocol only, such as WebSocket.
+    UpgradeRequired = "UPGRADE_REQUIRED" => WrongProtocol,
     /// Such a record exists.
     AlreadyExists = "ALREADY_EXISTS" => Conflict,
     /// Somebody else changed the record in between.

@@ -96,6 +96,8 @@ permissions! {
     AuditRead = "audit:read": Admin;
     /// Make and change hostels.
     HostelsManage = "hostels:manage":;
+    /// See how fast and how well the installation answers.
+    PerformanceRead = "performance:read":;
 }
 
 impl Permission {

@@ -20,6 +20,10 @@ pub enum Happened<'a> {
 }
 
 impl Happened<'_> {
+    /// Every printed name.
+    pub const KINDS: &'static [&'static str] =
+        &["hostel.created", "hostel.updated", "settings.updated", "feature_flags.updated"];
+
     /// The printed name.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -5,12 +5,17 @@ mod challenges;
 mod houses;
 mod memberships;
 mod queries;
+mod revocations;
 mod sessions;
+mod tickets;
 
 use async_trait::async_trait;
 use domicile_access::{
     AccessUow, AccessUows,
-    ports::{AccountRepository, ChallengeRepository, HouseRepository, MembershipRepository, SessionRepository},
+    ports::{
+        AccountRepository, ChallengeRepository, HouseRepository, MembershipRepository, SessionRepository,
+        SocketTicketRepository,
+    },
 };
 use domicile_kernel::{AccountId, Call, HostelId, Scope, StoreError};
 use uuid::Uuid;
@@ -31,6 +36,10 @@ impl AccessUow for SqlUow {
     }
 
     fn challenges(&mut self) -> &mut dyn ChallengeRepository {
+        self
+    }
+
+    fn tickets(&mut self) -> &mut dyn SocketTicketRepository {
         self
     }
 

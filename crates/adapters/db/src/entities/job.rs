@@ -17,6 +17,7 @@ pub(crate) struct Model {
     pub(crate) payload: Vec<u8>,
     pub(crate) last_error: Option<String>,
     pub(crate) request_id: String,
+    pub(crate) trace: Option<String>,
     pub(crate) created_at: i64,
 }
 

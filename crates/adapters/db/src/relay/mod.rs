@@ -17,6 +17,7 @@ use crate::{
     database::{Database, NO_HOSTEL},
     dialect::{IntoStore, corrupt},
     entities::{event, outbox},
+    rounds,
     tx::Tx,
 };
 
@@ -83,6 +84,9 @@ impl Database {
         };
         if events + sealed > 0 {
             tx.commit().await.store()?;
+            if let Some(meters) = self.rounds.meters() {
+                meters.relayed(events, sealed);
+            }
         } else {
             // Not merely dropped: the lock would outlive this batch until the connection is used again.
             tx.rollback().await.store()?;
@@ -136,6 +140,7 @@ async fn move_events(tx: &Tx) -> Result<u64, StoreError> {
         return Ok(0);
     }
     taken.sort_by_key(|row| row.id);
+    rounds::relayed(taken.iter().map(|row| (row.kind.as_str(), row.trace.as_deref())));
     let mut streams: Vec<Uuid> = taken.iter().map(stream_of).chain([NO_HOSTEL]).collect();
     streams.sort_unstable();
     streams.dedup();
@@ -201,7 +206,7 @@ async fn keep_heads(tx: &Tx, heads: &BTreeMap<Uuid, i64>) -> Result<(), StoreErr
     Ok(())
 }
 
-fn from_row(row: event::Model) -> Result<Event, StoreError> {
+pub(crate) fn from_row(row: event::Model) -> Result<Event, StoreError> {
     Ok(Event {
         id: EventId::new(row.event_id),
         position: row.position,

@@ -82,15 +82,46 @@ impl<F: Filters> FromRequest for Listing<F> {
     }
 }
 
+/// What stands in the query of an operation that is no list. Every field of the type is optional.
+#[derive(Debug)]
+pub(crate) struct Query<F>(pub(crate) F);
+
+impl<F: DeserializeOwned + Any> FromRequest for Query<F> {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(single(request.query_string()).map_err(Into::into))
+    }
+}
+
+fn single<F: DeserializeOwned + Any>(query: &str) -> Result<Query<F>, ApiError> {
+    let mut errors = Vec::new();
+    let mut once: Vec<(String, String)> = Vec::new();
+    for (name, value) in pairs(query)? {
+        if once.iter().any(|(taken, _)| *taken == name) {
+            errors.push(wrong(&name, "repeated", json!({}), format!("{name} is given twice")));
+        } else {
+            once.push((name, value));
+        }
+    }
+    match words::read::<F>(once, &mut errors) {
+        Some((found, _words)) if errors.is_empty() => Ok(Query(found)),
+        _ => Err(FieldErrors(errors).into()),
+    }
+}
+
+fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query);
+    Ok(pairs.map_err(|_unreadable| ApiError::invalid_input("The query cannot be read"))?.into_inner())
+}
+
 fn wrong(field: &str, rule: &'static str, params: serde_json::Value, message: impl Into<String>) -> FieldError {
     FieldError { field: field.to_owned(), rule, params, message: message.into() }
 }
 
 /// Reads a query. `by_cursor`: the version walks lists by cursor instead of by number.
 pub(crate) fn read<F: Filters>(query: &str, by_cursor: bool) -> Result<Listing<F>, ApiError> {
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|_unreadable| ApiError::invalid_input("The query cannot be read"))?
-        .into_inner();
     let mut errors = Vec::new();
     let mut number = 1;
     let mut limit = DEFAULT_LIMIT;
@@ -98,7 +129,7 @@ pub(crate) fn read<F: Filters>(query: &str, by_cursor: bool) -> Result<Listing<F
     let mut order = F::DEFAULT;
     let mut rest: Vec<(String, String)> = Vec::new();
     let mut seen: Vec<String> = Vec::new();
-    for (name, value) in pairs {
+    for (name, value) in pairs(query)? {
         if seen.contains(&name) {
             errors.push(wrong(&name, "repeated", json!({}), format!("{name} is given twice")));
             continue;

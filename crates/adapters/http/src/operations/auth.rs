@@ -4,7 +4,7 @@ use actix_web::web;
 use domicile_access::{
     SessionView,
     usecases::{
-        own::{ChangePassword, SessionsEndedView},
+        own::{ChangePassword, SessionsEndedView, SocketTicketView},
         sign_in::{
             AskForCode, CodeSentView, Login, PasswordResetView, Refresh, RefreshedView, Register, RegisteredView,
             ResetPassword, SignedInView, VerifiedView, VerifyOtp,
@@ -16,7 +16,7 @@ use crate::{
     Nothing,
     endpoints::auth::{
         forgot_password, login, logout, me, password, refresh_token, register, resend_otp, reset_password, sessions,
-        verify_otp,
+        verify_otp, ws_ticket,
     },
     operation::{Access, LimitClass, Operation},
 };
@@ -110,5 +110,11 @@ pub(super) fn rows() -> Vec<Operation> {
         .access(Access::Account)
         .takes::<ChangePassword>()
         .answers::<SessionsEndedView>(),
+        Operation::post("auth.ws_ticket", "/auth/ws-ticket", TAG, "Get a ticket that opens one socket", || {
+            web::route().to(ws_ticket::handle)
+        })
+        .access(Access::Account)
+        .takes::<Nothing>()
+        .answers::<SocketTicketView>(),
     ]
 }

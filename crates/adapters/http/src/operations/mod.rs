@@ -3,6 +3,8 @@
 
 mod auth;
 mod bookings;
+mod live;
+mod performance;
 mod platform;
 mod rooms;
 mod tenancy;
@@ -10,11 +12,30 @@ mod users;
 
 use std::sync::LazyLock;
 
+use domicile_telemetry::Endpoint;
+
 use crate::operation::Operation;
 
 static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(|| {
-    [auth::rows(), users::rows(), tenancy::rows(), rooms::rows(), bookings::rows(), platform::rows()].concat()
+    [
+        auth::rows(),
+        users::rows(),
+        tenancy::rows(),
+        rooms::rows(),
+        bookings::rows(),
+        performance::rows(),
+        live::rows(),
+        platform::rows(),
+    ]
+    .concat()
 });
+
+/// Every operation as metrics name it, in the order of the table.
+#[must_use]
+pub fn endpoints() -> Vec<Endpoint> {
+    let named = |row: &Operation| Endpoint { id: row.id, method: row.method.to_string(), path: row.full_path() };
+    all().iter().map(named).collect()
+}
 
 /// Every operation, by context.
 #[must_use]

@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use crate::{
-    endpoints::platform::{docs, health, name},
+    endpoints::platform::{docs, health, metrics, name},
     operation::Operation,
 };
 
@@ -30,6 +30,11 @@ pub(super) fn rows() -> Vec<Operation> {
         .bare(),
         Operation::get("health.services", "/health", TAG, "Health, by service", || web::route().to(health::services))
             .bare(),
+        Operation::get("platform.metrics", "/metrics", TAG, "The process's counters, for Prometheus", || {
+            web::route().to(metrics::handle)
+        })
+        .at_root()
+        .bare(),
         Operation::get("docs.openapi", "/openapi.json", TAG, "The OpenAPI document of the version asked for", || {
             web::route().to(docs::document)
         })

@@ -25,7 +25,8 @@ pub(super) fn rows() -> Vec<Operation> {
             .answers::<RoomView>(),
         Operation::get("rooms.get", "/rooms/{id}", TAG, "One room", || web::route().to(rooms::get::handle))
             .needs(&[Permission::RoomsRead])
-            .answers::<RoomView>(),
+            .answers::<RoomView>()
+            .cached(CacheClass::Room),
         Operation::put("rooms.update", "/rooms/{id}", TAG, "Change a room", || web::route().to(rooms::update::handle))
             .needs(&[Permission::RoomsUpdate])
             .versioned()

@@ -9,7 +9,7 @@ use crate::{
         hostels::{self, HostelFilters},
         settings,
     },
-    operation::{Access, Operation},
+    operation::{Access, CacheClass, Operation},
 };
 
 const TAG: &str = "Hostels";
@@ -52,7 +52,8 @@ pub(super) fn rows() -> Vec<Operation> {
             web::route().to(settings::get::handle)
         })
         .needs(&[Permission::SettingsRead])
-        .answers::<SettingsView>(),
+        .answers::<SettingsView>()
+        .cached(CacheClass::Settings),
         Operation::put("settings.update", "/settings", TAG, "Change settings of the hostel", || {
             web::route().to(settings::update::handle)
         })
@@ -63,7 +64,8 @@ pub(super) fn rows() -> Vec<Operation> {
         Operation::get("flags.get", "/feature-flags", TAG, "Which features are on", || {
             web::route().to(settings::flags::handle)
         })
-        .answers::<FlagsView>(),
+        .answers::<FlagsView>()
+        .cached(CacheClass::Flags),
         Operation::put("flags.update", "/admin/feature-flags", TAG, "Switch features", || {
             web::route().to(settings::update_flags::handle)
         })

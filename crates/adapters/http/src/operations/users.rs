@@ -11,8 +11,9 @@ use domicile_access::{
 use domicile_kernel::{Feature, Permission};
 
 use crate::{
-    endpoints::{audit, profile, users},
-    operation::{Access, Operation},
+    endpoints::{audit, presence, profile, users},
+    operation::{Access, CacheClass, Operation},
+    ports::PresenceView,
 };
 
 const TAG: &str = "People";
@@ -21,7 +22,8 @@ pub(super) fn rows() -> Vec<Operation> {
     vec![
         Operation::get("profile.get", "/profile", TAG, "One's own profile", || web::route().to(profile::get::handle))
             .access(Access::HostelOptional)
-            .answers::<ProfileView>(),
+            .answers::<ProfileView>()
+            .cached(CacheClass::Profile),
         Operation::put("profile.update", "/profile", TAG, "Change one's own profile", || {
             web::route().to(profile::update::handle)
         })
@@ -54,6 +56,10 @@ pub(super) fn rows() -> Vec<Operation> {
         })
         .needs(&[Permission::UsersDelete])
         .versioned(),
+        Operation::get("presence.list", "/presence", TAG, "Who is online in the hostel", || {
+            web::route().to(presence::list::handle)
+        })
+        .answers_many::<PresenceView>(),
         Operation::get("audit.list", "/admin/audit", TAG, "The audit trail", || web::route().to(audit::list::handle))
             .needs(&[Permission::AuditRead])
             .lists::<AuditView, audit::list::AuditFilters>(),

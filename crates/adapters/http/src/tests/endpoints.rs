@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::{Bench, HOSTEL, Said, ask, json};
 use crate::{
     AppState,
-    operation::{Access, IfMatch, Operation},
+    operation::{Access, CacheClass, IfMatch, Mount, Operation},
     operations,
+    ports::Topic,
 };
 
 /// The application with a hostel in which the doorman's account is a member.
@@ -41,6 +42,7 @@ impl House {
             own: OwnAccount::new(people.parts.clone()),
             directory: Directory::new(people.parts.clone()),
             desk: FrontDesk::new(Arc::new(bookings.clone()), Arc::new(bookings), ambient),
+            presence: Arc::new(super::Nobody),
         };
         Self { bench, state }
     }
@@ -157,6 +159,40 @@ async fn a_bed_is_asked_for_agreed_to_and_given_back() {
     let gone = ask(Method::DELETE, &path, "admin").insert_header(("If-Match", "3"));
     assert_eq!(house.send(gone).await.status, 200);
     assert_eq!(house.send(ask(Method::GET, &path, "admin")).await.status, 404);
+}
+
+#[actix_web::test]
+async fn what_is_said_to_be_kept_is_looked_for_and_nothing_else() {
+    let house = House::new();
+    for row in operations::all().iter().filter(|row| row.mount == Mount::Api && !row.bare) {
+        house.bench.shelf.looks.lock().unwrap().clear();
+        house.send(ask(row.method.clone(), &concrete(row), "super_admin")).await;
+        let expected: &[Topic] = match row.cache {
+            CacheClass::None => &[],
+            CacheClass::Rooms => &[Topic::Rooms],
+            CacheClass::Room => &[Topic::Room],
+            CacheClass::Profile => &[Topic::Profile],
+            CacheClass::Settings => &[Topic::Settings],
+            CacheClass::Flags => &[Topic::Flags],
+        };
+        assert_eq!(*house.bench.shelf.looks.lock().unwrap(), expected, "{}", row.id);
+    }
+    house.bench.shelf.looks.lock().unwrap().clear();
+    let dated = "/api/rooms?available_from=2026-03-01&available_to=2026-06-01";
+    assert_eq!(house.send(ask(Method::GET, dated, "student")).await.status, 200);
+    assert_eq!(*house.bench.shelf.looks.lock().unwrap(), [Topic::Availability]);
+}
+
+#[actix_web::test]
+async fn one_room_is_kept_with_its_version() {
+    let house = House::new();
+    let path = format!("/api/rooms/{}", house.make_room().await["id"].as_str().unwrap());
+    let (first, again) =
+        (house.send(ask(Method::GET, &path, "student")).await, house.send(ask(Method::GET, &path, "manager")).await);
+    assert_eq!(*house.bench.shelf.hits.lock().unwrap(), 1);
+    assert_eq!((first.header("etag"), again.header("etag")), ("\"1\"", "\"1\""));
+    assert_eq!(first.body["data"], again.body["data"]);
+    assert!(again.body.get("pagination").is_none());
 }
 
 #[actix_web::test]

@@ -3,6 +3,8 @@
 
 mod endpoints;
 mod framework;
+mod sockets;
+mod limits;
 mod wire;
 
 use std::{
@@ -19,14 +21,16 @@ use actix_web::{
     web::Data,
 };
 use async_trait::async_trait;
-use domicile_kernel::{AccountId, Actor, Call, Feature, Flags, HostelId, Refusal, Role, SessionId, Who, ports::fixed};
+use domicile_kernel::{AccountId, Actor, Call, Feature, Flags, Refusal, Role, SessionId, Who, ports::fixed};
+use domicile_telemetry::{SLOW, Watch};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     HttpConfig, Shell, app,
+    limits::Limits,
     operation::Operation,
-    ports::{Admission, ByteCache, Denied, Gate, Health, Knock, Looked, RefusalSink, Refused},
+    ports::{Admission, ByteCache, Denied, Gate, Health, Knock, Looked, RefusalSink, Refused, Topic},
 };
 
 const HOSTEL: &str = "0190f5a0-0000-7000-8000-000000000001";
@@ -79,11 +83,13 @@ struct Shelf {
     kept: Arc<Mutex<HashMap<String, bytes::Bytes>>>,
     generation: Arc<Mutex<u64>>,
     hits: Arc<Mutex<u32>>,
+    looks: Arc<Mutex<Vec<Topic>>>,
 }
 
 impl ByteCache for Shelf {
-    fn look(&self, topic: &'static str, hostel: HostelId, query: &str) -> Looked {
-        let key = format!("{topic}:{hostel}:{}:{query}", self.generation.lock().unwrap());
+    fn look(&self, topic: Topic, scope: Uuid, query: &str) -> Looked {
+        self.looks.lock().unwrap().push(topic);
+        let key = format!("{topic:?}:{scope}:{}:{query}", self.generation.lock().unwrap());
         if let Some(bytes) = self.kept.lock().unwrap().get(&key) {
             *self.hits.lock().unwrap() += 1;
             return Looked::Hit(bytes.clone());
@@ -92,6 +98,16 @@ impl ByteCache for Shelf {
         Looked::Miss(Box::new(move |bytes| {
             kept.lock().unwrap().insert(key, bytes);
         }))
+    }
+}
+
+/// Nobody is online.
+struct Nobody;
+
+#[async_trait]
+impl crate::ports::Presence for Nobody {
+    async fn online(&self, _hostel: domicile_kernel::HostelId) -> Result<Vec<crate::ports::PresenceView>, domicile_kernel::StoreError> {
+        Ok(Vec::new())
     }
 }
 
@@ -122,13 +138,18 @@ impl Bench {
             deadline: Duration::from_millis(300),
             ..HttpConfig::local(ambient.now())
         };
+        let ambient_now = ambient.now();
         let shell = Shell {
             config,
             ambient,
             gate: Arc::new(Doorman),
             refusals: notes.clone(),
+            limits: Arc::new(Limits::off()),
+            limiter: Arc::new(limits::Counter::default()),
             cache: Arc::new(shelf.clone()),
             health: Arc::new(Well(true)),
+            watch: Watch::new(&crate::operations::endpoints(), "0.0.0", ambient_now, SLOW),
+            sockets: None,
             runtime: runtime.handle().clone(),
         };
         Self { shell, notes, shelf, runtime: Some(runtime) }

@@ -116,6 +116,76 @@ fn no_single_altered_character_is_accepted() {
     }
 }
 
+/// Our header as the library writes it: the one that goes the short way.
+const OUR_HEADER: &str = r#"{"typ":"JWT","alg":"HS256","kid":"k1"}"#;
+
+#[test]
+fn our_own_tokens_go_the_short_way() {
+    let tokens = JwtTokens::new(&fixture::ring());
+    let token = tokens.issue(&claims());
+    assert_eq!(token.split('.').next(), Some(BASE64.encode(OUR_HEADER).as_str()));
+    assert!(tokens.verifying.iter().any(|key| token.starts_with(&key.header)));
+}
+
+#[test]
+fn the_short_way_refuses_what_the_library_refuses() {
+    let ring = fixture::ring();
+    let tokens = JwtTokens::new(&ring);
+    let key = jwt_key(&ring);
+    let good = forge(OUR_HEADER, &payload().to_string(), &key);
+    assert_eq!(tokens.read(&good, fixture::now()), Ok(claims()));
+    let now = fixture::now().seconds();
+    let mut claims: Vec<String> = vec![
+        "claims".to_owned(),
+        "null".to_owned(),
+        "[]".to_owned(),
+        String::new(),
+        payload().to_string() + "x",
+        payload().to_string().replace("\"gen\":3", "\"gen\":3,\"gen\":4"),
+        payload().to_string().replace(&(now + 900).to_string(), "1e400"),
+        with(payload(), "pad", json!("x".repeat(LONGEST))).to_string(),
+        with(payload(), "pad", json!("x".repeat(IN_PLACE))).to_string(),
+        with(with(payload(), "iat", json!(now + 86_400)), "exp", json!(now + 90_000)).to_string(),
+    ];
+    for name in ["iss", "aud", "sub", "sid", "gen", "use", "exp", "iat"] {
+        claims.push(without(payload(), name).to_string());
+        for value in [json!(null), json!([payload()[name]]), json!(""), json!("other"), json!(-1.5), json!({})] {
+            claims.push(with(payload(), name, value).to_string());
+        }
+    }
+    claims.push(with(payload(), "gen", json!(-1)).to_string());
+    claims.push(with(payload(), "iat", json!(now + 901)).to_string());
+    claims.push(with(payload(), "nbf", json!(now + 1)).to_string());
+    for text in &claims {
+        assert_eq!(tokens.read(&forge(OUR_HEADER, text, &key), fixture::now()), Err(TokenError::Invalid), "{text}");
+    }
+    // We write no escapes, so claims with one are not of our making, whatever they say.
+    let escaped = payload().to_string().replace("\"domicile\"", "\"\\u0064omicile\"");
+    assert!(escaped.contains("\\u0064"));
+    assert_eq!(tokens.read(&forge(OUR_HEADER, &escaped, &key), fixture::now()), Err(TokenError::Invalid));
+    let (head, body, tag) = {
+        let mut parts = good.split('.');
+        (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+    };
+    for token in [
+        format!("{head}.{body}"),
+        format!("{head}.{body}."),
+        format!("{head}."),
+        head.to_owned(),
+        format!("{good}.{tag}"),
+        format!("{good}="),
+        format!("{good}A"),
+        good[..good.len() - 1].to_owned(),
+        format!("{head}..{tag}"),
+        format!("{head}.{body}.{}", BASE64.encode([0; 32])),
+        format!("{head}.{body}.{}", BASE64.encode([0; 33])),
+        forge(OUR_HEADER, &payload().to_string(), &DerivedKey::derive(b"attacker", KeyUse::Jwt)),
+        forge(OUR_HEADER, &payload().to_string(), &ring.derive_newest(KeyUse::Refresh).1),
+    ] {
+        assert_eq!(tokens.read(&token, fixture::now()), Err(TokenError::Invalid), "{token}");
+    }
+}
+
 #[test]
 fn the_corpus_of_wrong_tokens_is_refused() {
     let ring = fixture::ring();

@@ -7,9 +7,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use domicile_http::ports::{Admission, ByteCache, Denied, Gate, Knock, Looked};
-use domicile_kernel::{HostelId, Role};
+use domicile_http::ports::{Admission, ByteCache, Denied, Gate, Knock, Looked, Topic};
+use domicile_kernel::Role;
 use domicile_testkit::barrier::race;
+use uuid::Uuid;
 
 use crate::support::{On, TestApp, Told};
 
@@ -20,7 +21,7 @@ const SECRET: &str = "the safe is behind the painting";
 struct Trapped(Arc<AtomicBool>);
 
 impl ByteCache for Trapped {
-    fn look(&self, _topic: &'static str, _hostel: HostelId, _query: &str) -> Looked {
+    fn look(&self, _topic: Topic, _scope: Uuid, _query: &str) -> Looked {
         assert!(!self.0.load(Ordering::SeqCst), "{SECRET}");
         Looked::Miss(Box::new(|_bytes| ()))
     }

@@ -21,6 +21,7 @@ enum Ring {
     Workflows,
     Server,
     Testkit,
+    Bench,
     Migration,
 }
 
@@ -37,9 +38,9 @@ const ROWS: &[(&[Ring], &str)] = &[
          | must never know: another adapter (except `telemetry`); the migration belongs to `db`",
     ),
     (
-        &[Ring::Workflows, Ring::Server, Ring::Testkit],
+        &[Ring::Workflows, Ring::Server, Ring::Testkit, Ring::Bench],
         "app/*      | may depend on: everything below; only `server` and `testkit` see adapters \
-         | nothing that ships depends on `testkit`",
+         | nothing that ships depends on `testkit`; `bench` knows the product as a binary only, and nobody knows `bench`",
     ),
     (&[Ring::Migration], "migration  | may depend on: its technology | must never know: any crate of the house"),
 ];
@@ -83,12 +84,12 @@ const IMPURE: &[&str] = &[
     "tracing-subscriber",
 ];
 
-/// Each technology and the adapters whose one it is. `server` puts everything together and `testkit` tears it apart, so
-/// both may know all of them; `workflows` none.
+/// Each technology and the adapters whose one it is. `server` puts everything together, `testkit` tears it apart and
+/// `bench` measures beside them, so these may know all of them; `workflows` none.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("actix-cors", &["domicile-http"]),
-    ("actix-web", &["domicile-http", "domicile-realtime"]),
-    ("actix-ws", &["domicile-realtime"]),
+    ("actix-http", &["domicile-http", "domicile-realtime"]),
+    ("actix-web", &["domicile-http"]),
     ("aes-gcm", &["domicile-identity"]),
     ("argon2", &["domicile-identity"]),
     ("deadpool-redis", &["domicile-cache"]),
@@ -214,17 +215,17 @@ fn house_edge(from: &Member<'_>, to: &Member<'_>, edge: &Dependency) -> Result<(
 
 fn permits(from: &Member<'_>, to: &Member<'_>) -> bool {
     match from.ring {
-        Ring::Kernel | Ring::Migration => false,
+        Ring::Kernel | Ring::Migration | Ring::Bench => false,
         Ring::Domain => to.ring == Ring::Kernel,
         Ring::Adapter => match to.ring {
             Ring::Kernel | Ring::Domain => true,
             Ring::Adapter => to.package.name.as_str() == "domicile-telemetry",
             Ring::Migration => from.package.name.as_str() == "domicile-db",
-            Ring::Workflows | Ring::Server | Ring::Testkit => false,
+            Ring::Workflows | Ring::Server | Ring::Testkit | Ring::Bench => false,
         },
         Ring::Workflows => matches!(to.ring, Ring::Kernel | Ring::Domain),
-        Ring::Server => to.ring != Ring::Testkit,
-        Ring::Testkit => true,
+        Ring::Server => !matches!(to.ring, Ring::Testkit | Ring::Bench),
+        Ring::Testkit => to.ring != Ring::Bench,
     }
 }
 
@@ -247,7 +248,7 @@ fn outside_edge(from: &Member<'_>, edge: &Dependency) -> Result<(), &'static str
         Ring::Kernel | Ring::Domain => PURE.contains(&edge.name.as_str()),
         Ring::Adapter | Ring::Migration => owners.is_none_or(|owners| owners.contains(&from.package.name.as_str())),
         Ring::Workflows => owners.is_none(),
-        Ring::Server | Ring::Testkit => true,
+        Ring::Server | Ring::Testkit | Ring::Bench => true,
     };
     if allowed { Ok(()) } else { Err(row(from.ring)) }
 }
@@ -285,6 +286,7 @@ fn ring(folder: &str) -> Ring {
         ["crates", "app", "workflows"] => Ring::Workflows,
         ["crates", "app", "server"] => Ring::Server,
         ["crates", "app", "testkit"] => Ring::Testkit,
+        ["crates", "app", "bench"] => Ring::Bench,
         ["migration"] => Ring::Migration,
         _ => panic!("`{folder}` is in no ring: docs/architecture.md, section 1, says where a crate goes"),
     }

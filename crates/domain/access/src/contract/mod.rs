@@ -10,10 +10,14 @@ mod memberships;
 mod reach;
 mod reading;
 mod sessions;
+mod tickets;
 
 use crate::{
     crypto::PasswordHash,
-    model::{Account, Challenge, ChallengePurpose, Email, Membership, MembershipStatus, Session, Username},
+    model::{
+        Account, AskedFrom, Challenge, ChallengePurpose, Email, Membership, MembershipStatus, Session, SocketTicket,
+        Username,
+    },
     ports::{
         AccessQueries, AccessUow, AccessUows, AccountInsertion, HouseFacts, HouseKind, MembershipInsertion,
         Registration,
@@ -33,8 +37,9 @@ pub use accounts::{
     an_update_needs_the_version_that_was_seen,
 };
 pub use challenges::{
-    a_new_challenge_replaces_the_old, a_used_or_expired_challenge_takes_no_guess,
+    a_new_challenge_replaces_the_one_from_the_same_place, a_used_or_expired_challenge_takes_no_guess,
     challenges_are_removed_by_account_and_by_time, guesses_are_counted_up_to_the_most,
+    guesses_from_elsewhere_are_counted_apart,
 };
 pub use memberships::{
     a_house_is_found_as_it_is, a_membership_comes_back_as_it_was_written,
@@ -52,6 +57,7 @@ pub use reading::{
 pub use sessions::{
     a_session_comes_back_as_it_was_written, all_sessions_but_one_are_ended_once, long_ended_sessions_are_purged,
 };
+pub use tickets::{a_ticket_is_taken_once, expired_tickets_are_purged};
 
 /// A store to be held to the contract.
 #[async_trait]
@@ -78,10 +84,13 @@ pub async fn all(world: &dyn World) {
     a_session_comes_back_as_it_was_written(world).await;
     all_sessions_but_one_are_ended_once(world).await;
     long_ended_sessions_are_purged(world).await;
-    a_new_challenge_replaces_the_old(world).await;
+    a_new_challenge_replaces_the_one_from_the_same_place(world).await;
     guesses_are_counted_up_to_the_most(world).await;
+    guesses_from_elsewhere_are_counted_apart(world).await;
     a_used_or_expired_challenge_takes_no_guess(world).await;
     challenges_are_removed_by_account_and_by_time(world).await;
+    a_ticket_is_taken_once(world).await;
+    expired_tickets_are_purged(world).await;
     nothing_remains_of_work_that_was_not_committed(world).await;
     a_hostel_reaches_only_its_own_memberships(world).await;
     an_account_reaches_only_itself(world).await;
@@ -209,7 +218,9 @@ fn challenge_of(world: &dyn World, account: &Account, purpose: ChallengePurpose)
         account_id: account.id,
         purpose,
         code_hash: [7; 32],
+        asked_from: AskedFrom::stored("192.0.2.7".to_owned()),
         attempts: 0,
+        foreign_attempts: 0,
         created_at: now,
         expires_at: now.plus(Duration::from_mins(10)),
         used_at: None,
@@ -222,4 +233,22 @@ async fn challenged(world: &dyn World, account: &Account) -> Challenge {
     uow.challenges().replace(&challenge).await.unwrap();
     commit(uow).await;
     challenge
+}
+
+async fn challenges(world: &dyn World, account: &Account, purpose: ChallengePurpose) -> Vec<Challenge> {
+    let mut uow = begin_system(world).await;
+    let found = uow.challenges().list(account.id, purpose).await.unwrap();
+    uow.rollback().await.unwrap();
+    found
+}
+
+fn ticket_of(world: &dyn World, session: &Session) -> SocketTicket {
+    let now = world.ambient().now();
+    SocketTicket {
+        hash: world.ambient().id::<SessionId>().to_string(),
+        account_id: session.account_id,
+        session_id: session.id,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(30)),
+    }
 }

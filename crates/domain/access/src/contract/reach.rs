@@ -4,7 +4,7 @@ use super::{
     World, begin, begin_system, call, challenged, commit, house, inserted, join, session_of, sign_in, somebody, system,
 };
 use crate::{
-    model::{Account, MembershipStatus, RevokeReason},
+    model::{Account, MembershipStatus, RevokeReason, Tries},
     ports::{AccountInsertion, AccountUpdate},
 };
 use domicile_kernel::{Role, Scope};
@@ -80,7 +80,7 @@ pub async fn an_account_reaches_only_itself(world: &dyn World) {
     assert_eq!(uow.sessions().find_for_update(open.id).await.unwrap().as_ref(), Some(&open));
     assert_eq!(uow.sessions().find_for_update(foreign.id).await.unwrap(), None);
     assert!(uow.sessions().revoke_all(other.id, None, now, RevokeReason::SignedOut).await.unwrap().is_empty());
-    assert_eq!(uow.challenges().attempt(challenge.id, 5, now).await.unwrap(), None);
+    assert_eq!(uow.challenges().attempt(challenge.id, Tries::Own, 5, now).await.unwrap(), None);
     commit(uow).await;
 
     let scoped = call(world, Scope::Account(own.id));

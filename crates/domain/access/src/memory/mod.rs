@@ -20,11 +20,11 @@ pub use crypto::{CountingHasher, PlainAccessTokens, PlainCodes, PlainRefreshToke
 
 use crate::{
     mail::Mail,
-    model::{Account, Challenge, ChallengeId, Membership, Session},
+    model::{Account, Challenge, ChallengeId, Membership, Session, SocketTicket},
     parts::{AccessConfig, Parts},
     ports::{
         AccessUow, AccessUows, AccountRepository, ChallengeRepository, HouseFacts, HouseKind, HouseRepository,
-        MembershipRepository, Registration, SessionRepository,
+        MembershipRepository, Registration, SessionRepository, SocketTicketRepository,
     },
     queries::AuditView,
 };
@@ -37,6 +37,7 @@ struct State {
     memberships: BTreeMap<(HostelId, AccountId), Membership>,
     sessions: BTreeMap<SessionId, Session>,
     challenges: BTreeMap<ChallengeId, Challenge>,
+    tickets: BTreeMap<String, SocketTicket>,
     events: Vec<NewEvent>,
     audit: Vec<(Option<HostelId>, AuditView)>,
     jobs: Vec<NewJob>,
@@ -212,6 +213,10 @@ impl AccessUow for MemoryUow {
         self
     }
 
+    fn tickets(&mut self) -> &mut dyn SocketTicketRepository {
+        self
+    }
+
     fn houses(&mut self) -> &mut dyn HouseRepository {
         self
     }
@@ -240,6 +245,7 @@ impl Memory {
         let parts = Parts {
             uows: Arc::new(store.clone()),
             queries: Arc::new(store.clone()),
+            standings: Arc::new(()),
             hasher: hasher.clone(),
             access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(PlainRefreshTokens),

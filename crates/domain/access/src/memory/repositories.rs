@@ -6,10 +6,13 @@ use domicile_kernel::{AccountId, HostelId, Instant, SessionId, StoreError};
 use super::{MemoryUow, out_of_reach};
 use crate::{
     crypto::PasswordHash,
-    model::{Account, Challenge, ChallengeId, ChallengePurpose, Email, Membership, RevokeReason, Session, Username},
+    model::{
+        Account, Challenge, ChallengeId, ChallengePurpose, Email, Membership, RevokeReason, Session, SocketTicket,
+        Tries, Username,
+    },
     ports::{
         AccountInsertion, AccountRepository, AccountUpdate, ChallengeRepository, HouseFacts, HouseRepository,
-        MembershipInsertion, MembershipRepository, SessionRepository,
+        MembershipInsertion, MembershipRepository, SessionRepository, SocketTicketRepository,
     },
 };
 
@@ -208,22 +211,35 @@ impl ChallengeRepository for MemoryUow {
         if !self.reach.account(challenge.account_id) {
             return Err(out_of_reach());
         }
-        let key = (challenge.account_id, challenge.purpose);
-        self.state.challenges.retain(|_, old| (old.account_id, old.purpose) != key);
+        let key = (challenge.account_id, challenge.purpose, &challenge.asked_from);
+        self.state.challenges.retain(|_, old| (old.account_id, old.purpose, &old.asked_from) != key);
         self.state.challenges.insert(challenge.id, challenge.clone());
         Ok(())
     }
 
-    async fn find(&mut self, account: AccountId, purpose: ChallengePurpose) -> Result<Option<Challenge>, StoreError> {
-        let mut all = self.state.challenges.values().filter(|one| self.reach.account(one.account_id));
-        Ok(all.find(|one| one.account_id == account && one.purpose == purpose).cloned())
+    async fn list(&mut self, account: AccountId, purpose: ChallengePurpose) -> Result<Vec<Challenge>, StoreError> {
+        let all = self.state.challenges.values().filter(|one| self.reach.account(one.account_id));
+        let mut own: Vec<_> = all.filter(|one| one.account_id == account && one.purpose == purpose).cloned().collect();
+        own.sort_by_key(|one| std::cmp::Reverse((one.created_at, one.id)));
+        Ok(own)
     }
 
-    async fn attempt(&mut self, id: ChallengeId, most: i64, now: Instant) -> Result<Option<i64>, StoreError> {
+    async fn attempt(
+        &mut self,
+        id: ChallengeId,
+        tries: Tries,
+        most: i64,
+        now: Instant,
+    ) -> Result<Option<i64>, StoreError> {
         let found = self.state.challenges.get_mut(&id).filter(|one| self.reach.account(one.account_id));
-        Ok(found.filter(|one| one.attempts < most && one.is_open(now)).map(|challenge| {
-            challenge.attempts += 1;
-            challenge.attempts
+        let Some(challenge) = found.filter(|one| one.attempts < most && one.is_open(now)) else { return Ok(None) };
+        let count = match tries {
+            Tries::Own => &mut challenge.attempts,
+            Tries::Foreign => &mut challenge.foreign_attempts,
+        };
+        Ok((*count < most).then(|| {
+            *count += 1;
+            *count
         }))
     }
 
@@ -233,10 +249,19 @@ impl ChallengeRepository for MemoryUow {
         Ok(unused.map(|challenge| challenge.used_at = Some(now)).is_some())
     }
 
-    async fn remove_of(&mut self, account: AccountId) -> Result<u64, StoreError> {
+    async fn remove_of(
+        &mut self,
+        account: AccountId,
+        purpose: Option<ChallengePurpose>,
+        except: Option<ChallengeId>,
+    ) -> Result<u64, StoreError> {
         let count = self.state.challenges.len();
         if self.reach.account(account) {
-            self.state.challenges.retain(|_, challenge| challenge.account_id != account);
+            self.state.challenges.retain(|id, challenge| {
+                challenge.account_id != account
+                    || purpose.is_some_and(|purpose| purpose != challenge.purpose)
+                    || except == Some(*id)
+            });
         }
         Ok((count - self.state.challenges.len()) as u64)
     }
@@ -248,6 +273,31 @@ impl ChallengeRepository for MemoryUow {
             .challenges
             .retain(|_, challenge| challenge.expires_at >= before || !reach.account(challenge.account_id));
         Ok((count - self.state.challenges.len()) as u64)
+    }
+}
+
+#[async_trait]
+impl SocketTicketRepository for MemoryUow {
+    async fn insert(&mut self, ticket: &SocketTicket) -> Result<(), StoreError> {
+        if !self.reach.account(ticket.account_id) {
+            return Err(out_of_reach());
+        }
+        self.state.tickets.insert(ticket.hash.clone(), ticket.clone());
+        Ok(())
+    }
+
+    async fn take(&mut self, hash: &str, now: Instant) -> Result<Option<SocketTicket>, StoreError> {
+        let reach = self.reach;
+        let found = self.state.tickets.get(hash);
+        let is_good = found.is_some_and(|ticket| now < ticket.expires_at && reach.account(ticket.account_id));
+        Ok(if is_good { self.state.tickets.remove(hash) } else { None })
+    }
+
+    async fn purge_before(&mut self, before: Instant) -> Result<u64, StoreError> {
+        let count = self.state.tickets.len();
+        let reach = self.reach;
+        self.state.tickets.retain(|_, ticket| ticket.expires_at >= before || !reach.account(ticket.account_id));
+        Ok((count - self.state.tickets.len()) as u64)
     }
 }
 

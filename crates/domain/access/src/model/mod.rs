@@ -6,11 +6,13 @@ pub mod challenge;
 pub mod membership;
 pub mod password;
 pub mod session;
+pub mod socket_ticket;
 
 pub use account::{Account, AccountStatus, Email, Username};
-pub use challenge::{Challenge, ChallengeId, ChallengePurpose};
+pub use challenge::{AskedFrom, Challenge, ChallengeId, ChallengePurpose, Tries};
 pub use membership::{Card, Membership, MembershipStatus};
 pub use session::{RevokeReason, Session, Verdict};
+pub use socket_ticket::SocketTicket;
 
 /// A closed list of words: as the database and the wire spell them, and back.
 macro_rules! words {

@@ -14,6 +14,9 @@ pub struct Purged {
     pub challenges: u64,
     /// Sessions.
     pub sessions: u64,
+    /// Tickets for sockets.
+    #[serde(default)]
+    pub tickets: u64,
 }
 
 /// Why nothing was removed.
@@ -42,14 +45,15 @@ impl Sweeper {
         Self { parts }
     }
 
-    /// Removes expired codes, and sessions that ended longer ago than the configuration keeps them. For the system only.
+    /// Removes expired codes and tickets, and sessions that ended longer ago than the configuration keeps them. For the system only.
     pub async fn sweep(&self, call: &Call) -> Result<Purged, SweepError> {
         call.require(Permission::HostelsManage)?;
         let now = self.parts.ambient.now();
         let mut uow = self.parts.uows.begin(&call.within(Scope::System(Purpose::Sweep))).await?;
         let challenges = uow.challenges().purge_before(now).await?;
         let sessions = uow.sessions().purge_before(now.minus(self.parts.config.dead_session_ttl)).await?;
-        let purged = Purged { challenges, sessions };
+        let tickets = uow.tickets().purge_before(now).await?;
+        let purged = Purged { challenges, sessions, tickets };
         uow.commit(Outcome::of(&purged)).await?;
         Ok(purged)
     }

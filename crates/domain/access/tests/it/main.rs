@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something is missing")]
 
 mod admission;
+mod codes;
 mod contract;
 mod directory;
 mod own_account;
 mod refresh;
 mod sign_in;
+mod standings;
 mod support;

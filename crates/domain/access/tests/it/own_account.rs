@@ -49,6 +49,7 @@ fn changing_the_profile_changes_the_card_in_every_hostel() {
         assert_eq!(user.version, 2);
     }
     assert_eq!((house.audited("profile.update"), house.happened("user.updated")), (1, 1));
+    assert_eq!(house.happened("profile.updated"), 1);
     let cleared = UpdateProfile { emergency_contact: text(""), ..UpdateProfile::default() };
     let view = block_on(house.own().update_profile(&call, cleared, 2)).unwrap();
     assert_eq!(

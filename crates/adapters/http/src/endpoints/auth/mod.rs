@@ -11,3 +11,4 @@ pub(crate) mod resend_otp;
 pub(crate) mod reset_password;
 pub(crate) mod sessions;
 pub(crate) mod verify_otp;
+pub(crate) mod ws_ticket;

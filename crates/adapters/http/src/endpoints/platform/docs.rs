@@ -10,6 +10,7 @@ use domicile_kernel::Code;
 use flate2::read::GzDecoder;
 use utoipa_swagger_ui::{Config, Url};
 
+use super::live;
 use crate::{
     error::{ApiError, status_of},
     facts::Facts,
@@ -41,6 +42,9 @@ const PAGE: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-sr
 /// `GET /docs/{file}`: the page and what belongs to it.
 pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let name = request.match_info().get("file").unwrap_or_default();
+    if let Some(own) = live::part(name) {
+        return Ok(own);
+    }
     let config = Config::new([
         Url::with_primary("v1 (stable)", "/api/v1/openapi.json", true),
         Url::new("v2 (current)", "/api/v2/openapi.json"),

@@ -12,6 +12,7 @@ use crate::shell::Shell;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Report {
+    /// How long the database took, when it answered.
     database: Option<Duration>,
 }
 
@@ -63,10 +64,6 @@ pub(crate) async fn whole(shell: Data<Shell>) -> HttpResponse {
         }),
         None => json!({ "status": "unhealthy", "message": "Database does not answer" }),
     };
-    let memory = match shell.health.resident_bytes() {
-        Some(bytes) => json!({ "status": "healthy", "details": { "residentBytes": bytes } }),
-        None => not_configured(),
-    };
     let said = json!({
         "status": report.word(),
         "dbStatus": if report.database.is_some() { "connected" } else { "disconnected" },
@@ -74,7 +71,7 @@ pub(crate) async fn whole(shell: Data<Shell>) -> HttpResponse {
         "uptime": uptime(&shell).as_millis() as u64,
         "version": shell.config.release,
         "environment": if shell.config.production { "production" } else { "local" },
-        "checks": { "database": database, "redis": not_configured(), "memory": memory },
+        "checks": { "database": database, "redis": not_configured(), "memory": memory(&shell) },
     });
     super::bare(report.status(), &said)
 }
@@ -86,13 +83,17 @@ pub(crate) async fn services(shell: Data<Shell>) -> HttpResponse {
         Some(took) => json!({ "status": "up", "response_time_ms": milliseconds(took) }),
         None => json!({ "status": "down" }),
     };
+    let websocket = match shell.health.sockets() {
+        Some(open) => json!({ "status": "up", "active_connections": open }),
+        None => not_configured(),
+    };
     let said = json!({
         "status": report.word(),
         "timestamp": shell.ambient.now(),
         "services": {
             "database": database,
             "redis": not_configured(),
-            "websocket": not_configured(),
+            "websocket": websocket,
             "payment_gateway": not_configured(),
         },
         "version": shell.config.release,
@@ -114,6 +115,20 @@ pub(crate) async fn ready(shell: Data<Shell>) -> HttpResponse {
 /// `GET /health/live`: whether the process is there at all.
 pub(crate) async fn live(shell: Data<Shell>) -> HttpResponse {
     super::bare(StatusCode::OK, &json!({ "status": "alive", "timestamp": shell.ambient.now() }))
+}
+
+/// What the operating system tells of memory: the process's own, and the machine's in percent.
+fn memory(shell: &Shell) -> Value {
+    let asked = std::time::Instant::now();
+    let (own, machine) = (shell.health.resident_bytes(), shell.health.system_memory_percent());
+    if own.is_none() && machine.is_none() {
+        return not_configured();
+    }
+    json!({
+        "status": "healthy",
+        "responseTime": milliseconds(asked.elapsed()),
+        "details": { "residentBytes": own, "systemMemory": { "usagePercent": machine } },
+    })
 }
 
 fn not_configured() -> Value {

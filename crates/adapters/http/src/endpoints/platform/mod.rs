@@ -3,6 +3,8 @@
 
 pub(crate) mod docs;
 pub(crate) mod health;
+pub(crate) mod live;
+pub(crate) mod metrics;
 pub(crate) mod name;
 
 use actix_web::{HttpResponse, http::StatusCode};

@@ -1,9 +1,9 @@
-//! `GET /rooms/{id}`: one room.
+//! `GET /rooms/{id}`: one room. Kept as bytes until it changes.
 
 use actix_web::web::Data;
 use domicile_booking::{RoomView, model::RoomId};
 
-use crate::{Answer, ApiError, AppState, Caller, Id};
+use crate::{Answer, ApiError, AppState, Caller, Id, kept, ports::Topic};
 
 pub(crate) async fn handle(
     state: Data<AppState>,
@@ -11,6 +11,8 @@ pub(crate) async fn handle(
     Id(id): Id<RoomId>,
 ) -> Result<Answer<RoomView>, ApiError> {
     let desk = state.desk.clone();
-    let view = state.shell.read(async move { desk.room(&call, id).await }).await?;
-    Ok(Answer::of(view).version(|room| room.version))
+    // Kept by room, since that is what outdates it, and asked by hostel: another house finds nothing there.
+    let hostel = call.hostel()?.to_string();
+    let load = async move { desk.room(&call, id).await };
+    kept::record(&state.shell, Topic::Room, id.uuid(), &hostel, Some(|room: &RoomView| room.version), load).await
 }

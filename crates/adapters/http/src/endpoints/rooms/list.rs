@@ -1,9 +1,10 @@
-//! `GET /rooms`: the rooms of the hostel, or those with a free bed on given nights. Kept as bytes until a room or a stay changes.
+//! `GET /rooms`: the rooms of the hostel, or those with a free bed on given nights. Kept as bytes until a room changes or,
+//! for given nights, a stay.
 
 use actix_web::web::Data;
 use domicile_booking::{ListRooms, RoomView};
 
-use crate::{Answer, ApiError, AppState, Caller, Filters, KeyKind, Listing, SortField, kept};
+use crate::{Answer, ApiError, AppState, Caller, Filters, KeyKind, Listing, SortField, kept, ports::Topic};
 
 impl Filters for ListRooms {
     const SORTS: &'static [SortField] = &[
@@ -23,5 +24,8 @@ pub(crate) async fn handle(
     let hostel = call.hostel()?;
     let (desk, asked, page) = (state.desk.clone(), listing.filters.clone(), listing.page.clone());
     let load = async move { desk.list_rooms(&call, asked, &page).await };
-    kept::list(&state.shell, kept::ROOMS, hostel, &listing, load).await
+    // How many beds are free is told only of nights: a stay outdates lists with dates and leaves the others.
+    let dated = listing.filters.available_from.is_some() || listing.filters.available_to.is_some();
+    let topic = if dated { Topic::Availability } else { Topic::Rooms };
+    kept::list(&state.shell, topic, hostel.uuid(), listing, load).await
 }

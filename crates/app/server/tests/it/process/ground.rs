@@ -47,7 +47,8 @@ impl Ground {
 
     /// A `serve` here, about to be started.
     pub(crate) fn launch(&self) -> Launch {
-        let launch = Binary::dev().serve().data_dir(self.data());
+        // Storms and drains ask more often than a person may.
+        let launch = Binary::dev().serve().data_dir(self.data()).env("DOMICILE_RATE_LIMITS__ENABLED", "false");
         match &self.database {
             Some(database) => launch.arg("--database").arg(database.url()),
             None => launch,

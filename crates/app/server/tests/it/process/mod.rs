@@ -5,6 +5,7 @@ mod demo;
 mod drain;
 mod ground;
 mod ledger;
+mod load;
 mod mail;
 mod nodes;
 mod storm;

@@ -19,6 +19,7 @@ async fn two() -> (Ground, [Node; 2], [Visitor; 2]) {
     let ground = Ground::on(On::Postgres).await;
     let first = start(ground.launch().arg("--demo"));
     let mut launch = Binary::dev().serve().data_dir(ground.folder.path().join("second"));
+    launch = launch.env("DOMICILE_RATE_LIMITS__ENABLED", "false");
     launch = launch.env("DOMICILE_KEYS__RING_FILE", ground.data().join("keys.json"));
     let second = start(launch.arg("--database").arg(ground.url()));
     let here = Visitor::of_demo(&ground.demo(), &first.base_url(), "admin").await;

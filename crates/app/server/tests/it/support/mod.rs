@@ -2,7 +2,7 @@
 //! still until the test moves it. What a test sees is what a client sees: HTTP.
 
 mod dice;
-mod people;
+pub(crate) mod people;
 mod records;
 mod stays;
 mod wire;
@@ -102,6 +102,8 @@ impl TestApp {
             profile: Some("local".to_owned()),
         };
         let mut settings = Settings::load(&Serve { common, ..Serve::default() }).unwrap();
+        // Tests ask more often than a person does; those of the limits switch them on.
+        settings.rate_limits.enabled = false;
         configure(&mut settings);
         let (house, backstage, server, base) = open(settings, &clock, change).await;
         let client = client();

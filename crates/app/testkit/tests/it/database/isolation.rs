@@ -29,7 +29,8 @@ fn rows_of(tenant: Uuid) -> String {
          INSERT INTO memberships VALUES ({t}, {t}, 'student', 'active', 'Ama', 'Mensah', '{n}@example.com', NULL, 1, 1, 1);
          INSERT INTO sessions (id, account_id, generation, rotated_at, token_hash, created_at, last_used_at, idle_expires_at, absolute_expires_at)
            VALUES ({t}, {t}, 1, 1, 'h', 1, 1, 1, 1);
-         INSERT INTO challenges VALUES ({t}, {t}, 'verify_email', 'h', 0, 1, 1, NULL);
+         INSERT INTO challenges VALUES ({t}, {t}, 'verify_email', 'h', '', 0, 0, 1, 1, NULL);
+         INSERT INTO socket_tickets VALUES ('{n}', {t}, {t}, 1, 1);
          INSERT INTO rooms (hostel_id, id, name, name_key, room_type, bed_count, price_minor, price_currency, amenities, status, version, created_at, updated_at)
            VALUES ({t}, {t}, 'Attic', 'attic', 'double', 1, 1, 'GHS', '[]', 'active', 1, 1, 1);
          INSERT INTO beds VALUES ({t}, {t}, {t}, 'A', 1, NULL);
@@ -41,6 +42,7 @@ fn rows_of(tenant: Uuid) -> String {
            VALUES ({n}, 1, {t}, {t}, {t}, 'k', 1, 'hostel', 'a', {t}, 1, 'x', 1, 'r', '{{}}');
          INSERT INTO audit_log (id, hostel_id, account_id, at, actor, action, target, request_id) VALUES ({t}, {t}, {t}, 1, 'x', 'a', 't', 'r');
          INSERT INTO idempotency_keys (account_id, hostel_scope, key, hostel_id, fingerprint, created_at) VALUES ({t}, {t}, 'k', {t}, 'f', 1);
+         INSERT INTO presences VALUES ({t}, {t}, {t}, 1, 1);
          INSERT INTO jobs (id, hostel_id, account_id, kind, key, due, attempts, payload, request_id, created_at)
            VALUES ({t}, {t}, {t}, 'k', '{n}', 1, 0, 'p', 'r', 1)"
     )

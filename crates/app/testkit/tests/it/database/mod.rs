@@ -6,6 +6,7 @@
     reason = "a test that asks for what is not there fails, which is its purpose"
 )]
 
+mod access;
 mod audit;
 mod away;
 mod booking;
@@ -15,6 +16,7 @@ mod idempotency;
 mod isolation;
 mod jobs;
 mod limits;
+mod log;
 mod pool;
 mod relay;
 mod schema;

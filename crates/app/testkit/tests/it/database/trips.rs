@@ -1,6 +1,6 @@
 //! How many round trips each method makes: a table, so that one that grows is noticed.
 
-use domicile_access::{AccessQueries, AccessUows, AuditFilter, ChallengePurpose, RevokeReason, UserFilter};
+use domicile_access::{AccessQueries, AccessUows, AuditFilter, ChallengePurpose, RevokeReason, Tries, UserFilter};
 use domicile_kernel::{
     AuditEntry, Feature, IdempotencyKey, NewJob, Outcome, Page, Position, Purpose, Role, Scope, SessionId,
 };
@@ -88,6 +88,14 @@ async fn each_method_makes_as_many_round_trips_as_the_table_says() {
         count!(count, 10 + lock, "the relay's batch", db.relay_once(store.seal().as_ref()).await);
         count!(count, 3 + lock, "the relay's batch with nothing to do", db.relay_once(store.seal().as_ref()).await);
         count!(count, 2, "the log behind a position", db.events_after(0, 100).await);
+        count!(count, 2, "a hostel's log behind a seq", db.events_of(hostel, 0, 100).await);
+        count!(count, 2, "how far a hostel's log reaches", db.reach_of(hostel).await);
+        let node = store.ambient.ids.uuid();
+        let comings = [(hostel, account, Some(now))];
+        count!(count, 3, "noting who came", db.note_presence(node, &comings, now).await);
+        count!(count, 3, "confirming who is here", db.confirm_presence(node, now).await);
+        count!(count, 2, "who is online", db.present_in(hostel, now).await);
+        count!(count, 4, "removing a node's people", db.remove_presence(Some(node), now).await);
         let jobs =
             count!(count, 3, "taking jobs", db.take_jobs(now, now.plus(std::time::Duration::from_secs(9)), 10).await);
         count!(count, 3, "completing a job", db.complete_job(&jobs[0].ticket).await);
@@ -180,13 +188,27 @@ async fn each_method_makes_as_many_round_trips_as_the_table_says() {
         count!(count, 1, "sessions.purge_before", uow.sessions().purge_before(now).await);
         let challenge = challenge(&store, account);
         count!(count, 1, "challenges.replace", uow.challenges().replace(&challenge).await);
-        count!(count, 1, "challenges.find", uow.challenges().find(account, ChallengePurpose::VerifyEmail).await);
-        count!(count, 1, "challenges.attempt", uow.challenges().attempt(challenge.id, 5, now).await);
+        count!(count, 1, "challenges.list", uow.challenges().list(account, ChallengePurpose::VerifyEmail).await);
+        count!(count, 1, "challenges.attempt", uow.challenges().attempt(challenge.id, Tries::Own, 5, now).await);
         count!(count, 1, "challenges.spend", uow.challenges().spend(challenge.id, now).await);
-        count!(count, 1, "challenges.remove_of", uow.challenges().remove_of(account).await);
+        count!(count, 1, "challenges.remove_of", uow.challenges().remove_of(account, None, None).await);
         count!(count, 1, "challenges.purge_before", uow.challenges().purge_before(now).await);
+        count!(count, 1, "tickets.take", uow.tickets().take("hash", now).await);
+        count!(count, 1, "tickets.purge_before", uow.tickets().purge_before(now).await);
         count!(count, 1, "houses.find", uow.houses().find(hostel).await);
         count!(count, 1, "commit", uow.commit(Outcome::done()).await);
+        let own = store.call_as(account, None, Scope::Account(account));
+        let mut uow = AccessUows::begin(db, &own).await.unwrap();
+        let ticket = domicile_access::SocketTicket {
+            hash: "hash".to_owned(),
+            account_id: account,
+            session_id: session.id,
+            created_at: now,
+            expires_at: now,
+        };
+        count!(count, 1, "tickets.insert", uow.tickets().insert(&ticket).await);
+        uow.rollback().await.unwrap();
+        count!(count, 2, "sessions ended since", db.revoked_since(now).await);
         count!(count, 2, "standing", db.standing(session.id, Some(hostel)).await);
         count!(count, 2, "users", db.users(&in_hostel, &UserFilter::default(), &page).await);
         count!(count, 2, "user", db.user(&in_hostel, account).await);
@@ -226,7 +248,9 @@ fn challenge(store: &TestStore, account: domicile_kernel::AccountId) -> domicile
         account_id: account,
         purpose: ChallengePurpose::VerifyEmail,
         code_hash: [7; 32],
+        asked_from: domicile_access::AskedFrom::nowhere(),
         attempts: 0,
+        foreign_attempts: 0,
         created_at: now,
         expires_at: now.plus(std::time::Duration::from_mins(10)),
         used_at: None,

@@ -10,7 +10,7 @@ use crate::{
     crypto::{HashingError, Password, PasswordHash},
     events::{self, Happening},
     mail::{Mail, MailTemplate},
-    model::{Account, Card, ChallengePurpose, Email, Membership, MembershipStatus, RevokeReason, password},
+    model::{Account, AskedFrom, Card, ChallengePurpose, Email, Membership, MembershipStatus, RevokeReason, password},
     policy::{GrantError, may_give},
     ports::{AccessUow, AccountInsertion, AccountUpdate, MembershipInsertion},
     queries::UserView,
@@ -138,7 +138,7 @@ impl Directory {
             return Err(StoreError::Stale.into());
         }
         uow.accounts().set_password(account.id, None).await?;
-        uow.challenges().remove_of(account.id).await?;
+        uow.challenges().remove_of(account.id, None, None).await?;
         revoke_sessions(uow, &self.parts.ambient, account.id, None, RevokeReason::PasswordReset).await?;
         self.invite(uow, hostel, &account).await?;
         Ok(account)
@@ -147,7 +147,8 @@ impl Directory {
     async fn invite(&self, uow: &mut dyn AccessUow, hostel: HostelId, account: &Account) -> Result<(), StoreError> {
         let house = uow.houses().find(hostel).await?.map(|house| house.name).unwrap_or_default();
         let mail = Mail::new(&account.email, MailTemplate::AccountCreatedSetPassword).with("hostel", house);
-        send_code(&self.parts, uow, account, ChallengePurpose::ResetPassword, mail).await
+        // Whoever invites guesses no code: it is asked for from nowhere, and all who guess share its tries.
+        send_code(&self.parts, uow, account, ChallengePurpose::ResetPassword, AskedFrom::nowhere(), mail).await
     }
 
     async fn make_account(

@@ -77,7 +77,7 @@ impl Directory {
             | AccountUpdate::UsernameTaken
             | AccountUpdate::PhoneTaken => return Err(StoreError::Stale.into()),
         }
-        uow.challenges().remove_of(id).await?;
+        uow.challenges().remove_of(id, None, None).await?;
         revoke_sessions(uow.as_mut(), ambient, id, None, RevokeReason::AccountDeleted).await?;
         let (was, is) = (json!({ "status": was }), json!({ "status": gone.status }));
         uow.audit(audit(ambient, "user.delete", "user", id.uuid(), Some(was), Some(is)));

@@ -4,6 +4,7 @@
 mod change_password;
 mod profile;
 mod sessions;
+mod socket_ticket;
 mod update_profile;
 
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use domicile_kernel::{AccountId, Call, Instant, Purpose, Scope, SessionId, Store
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub use profile::ProfileError;
 pub use sessions::{RevokeSessionError, SessionsEndedView, SessionsError};
+pub use socket_ticket::SocketTicketView;
+pub(super) use socket_ticket::ticket_hash;
 pub use update_profile::{UpdateProfile, UpdateProfileError};
 
 use crate::{parts::Parts, ports::AccessUow, queries::HostelMembershipView};

@@ -151,6 +151,7 @@ impl OwnAccount {
                 }
             }
         }
+        uow.record(events::profile_updated(&after, ambient));
         let (was, is) = (Some(audited_account(&before)), Some(audited_account(&after)));
         uow.audit(audit(ambient, "profile.update", "account", id.uuid(), was, is));
         let view = ProfileView::of(&after, hostels, role);

@@ -27,7 +27,10 @@ use super::filed_under;
 use crate::{
     crypto::{AccessClaims, SecretText},
     mail::{Mail, MailTemplate},
-    model::{Account, Challenge, ChallengeId, ChallengePurpose, Email, Session},
+    model::{
+        Account, AskedFrom, Challenge, ChallengeId, ChallengePurpose, Email, Session,
+        challenge::{Target, target},
+    },
     parts::Parts,
     ports::AccessUow,
 };
@@ -73,20 +76,10 @@ impl SignIn {
         self.parts.uows.begin(&filed_under(call, Purpose::SignIn, None)).await
     }
 
-    /// Makes a code, puts it in the place of the one before, and mails it.
-    async fn send_code(
-        &self,
-        uow: &mut dyn AccessUow,
-        account: &Account,
-        purpose: ChallengePurpose,
-        mail: Mail,
-    ) -> Result<(), StoreError> {
-        send_code(&self.parts, uow, account, purpose, mail).await
-    }
-
-    /// Takes one guess at a code. Whatever comes of it must be committed.
+    /// Takes one guess at a code, from where the call comes. Whatever comes of it must be committed.
     async fn guess(
         &self,
+        call: &Call,
         uow: &mut dyn AccessUow,
         email: &Email,
         purpose: ChallengePurpose,
@@ -97,10 +90,14 @@ impl SignIn {
         // The account is locked before its codes, as everywhere: no two writers wait for each other.
         let locked = uow.accounts().find_for_update(found.id).await?.filter(Account::is_active);
         let Some(account) = locked else { return Ok(Guess::Wrong) };
-        let challenge = uow.challenges().find(account.id, purpose).await?;
-        let Some(challenge) = challenge.filter(|challenge| challenge.is_open(now)) else { return Ok(Guess::Wrong) };
         let most = self.parts.config.code_attempts;
-        let Some(attempts) = uow.challenges().attempt(challenge.id, most, now).await? else {
+        let codes = uow.challenges().list(account.id, purpose).await?;
+        let (challenge, tries) = match target(&codes, &AskedFrom::of(call.ip), most, now) {
+            Target::Challenge(challenge, tries) => (challenge, tries),
+            Target::Exhausted => return Ok(Guess::TooMany),
+            Target::None => return Ok(Guess::Wrong),
+        };
+        let Some(attempts) = uow.challenges().attempt(challenge.id, tries, most, now).await? else {
             return Ok(Guess::TooMany);
         };
         if !self.parts.codes.matches(challenge.id.uuid(), code, &challenge.code_hash) {
@@ -109,6 +106,8 @@ impl SignIn {
         if !uow.challenges().spend(challenge.id, now).await? {
             return Ok(Guess::Wrong);
         }
+        // What they were to prove is proved.
+        uow.challenges().remove_of(account.id, Some(purpose), Some(challenge.id)).await?;
         Ok(Guess::Right(Box::new(account)))
     }
 
@@ -131,15 +130,23 @@ impl SignIn {
     }
 }
 
-/// Makes a code, puts it in the place of the one before, and mails it.
+/// Makes a code, puts it in the place of the one that was asked for from the same place, and mails it. When as many codes as
+/// an account may have are on their way, all asked for from elsewhere, nothing is made: whoever fills the places cannot
+/// take the owner's code away, and the owner can read one of those that were mailed. The account must be locked.
 pub(super) async fn send_code(
     parts: &Parts,
     uow: &mut dyn AccessUow,
     account: &Account,
     purpose: ChallengePurpose,
+    asked_from: AskedFrom,
     mail: Mail,
 ) -> Result<(), StoreError> {
     let now = parts.ambient.now();
+    let codes = uow.challenges().list(account.id, purpose).await?;
+    let elsewhere = codes.iter().filter(|code| code.is_open(now) && code.asked_from != asked_from).count();
+    if elsewhere >= parts.config.codes_at_once {
+        return Ok(());
+    }
     let id = parts.ambient.id::<ChallengeId>();
     let code = format!("{:06}", parts.ambient.secrets.below(1_000_000));
     let challenge = Challenge {
@@ -147,7 +154,9 @@ pub(super) async fn send_code(
         account_id: account.id,
         purpose,
         code_hash: parts.codes.hash(id.uuid(), &code),
+        asked_from,
         attempts: 0,
+        foreign_attempts: 0,
         created_at: now,
         expires_at: now.plus(parts.config.code_ttl),
         used_at: None,

@@ -4,12 +4,12 @@ use domicile_kernel::{Call, Checks, FieldErrors, HostelId, Outcome, Purpose, Rol
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{SignIn, notice};
+use super::{SignIn, notice, send_code};
 use crate::{
     crypto::{HashingError, Password, PasswordHash},
     events::{self, Happening},
     mail::{Mail, MailTemplate},
-    model::{Account, ChallengePurpose, Email, Membership, MembershipStatus, Username, password},
+    model::{Account, AskedFrom, ChallengePurpose, Email, Membership, MembershipStatus, Username, password},
     policy::joining_status,
     ports::{AccessUow, AccountInsertion, AccountUpdate, MembershipInsertion},
     refusals::Taken,
@@ -156,8 +156,8 @@ impl SignIn {
         let known = uow.accounts().find_by_email(&asked.email).await?;
         self.check_free(uow.as_mut(), &asked, known.as_ref()).await?;
         match known {
-            Some(account) => self.meet_again(uow.as_mut(), &account, &asked, &hash, joins).await?,
-            None => self.make(uow.as_mut(), &asked, hash, joins).await?,
+            Some(account) => self.meet_again(&call, uow.as_mut(), &account, &asked, &hash, joins).await?,
+            None => self.make(&call, uow.as_mut(), &asked, hash, joins).await?,
         }
         uow.commit(Outcome::of(&view)).await?;
         Ok(view)
@@ -190,6 +190,7 @@ impl SignIn {
     /// stranger's address first would share the account that its owner proves later.
     async fn meet_again(
         &self,
+        call: &Call,
         uow: &mut dyn AccessUow,
         known: &Account,
         asked: &Checked,
@@ -219,11 +220,14 @@ impl SignIn {
             AccountUpdate::Stale | AccountUpdate::EmailTaken => return Err(StoreError::Stale.into()),
         }
         uow.accounts().set_password(account.id, Some(hash)).await?;
-        self.welcome(uow, &account, joins).await
+        // Wherever they were asked for: they would prove the address for a password that is no longer the one they came with.
+        uow.challenges().remove_of(account.id, Some(ChallengePurpose::VerifyEmail), None).await?;
+        self.welcome(call, uow, &account, joins).await
     }
 
     async fn make(
         &self,
+        call: &Call,
         uow: &mut dyn AccessUow,
         asked: &Checked,
         hash: PasswordHash,
@@ -244,17 +248,18 @@ impl SignIn {
             AccountInsertion::EmailTaken => {
                 // Somebody registered the same address a moment ago.
                 if let Some(winner) = uow.accounts().find_by_email(&asked.email).await? {
-                    self.meet_again(uow, &winner, asked, &hash, joins).await?;
+                    self.meet_again(call, uow, &winner, asked, &hash, joins).await?;
                 }
                 return Ok(());
             }
         }
-        self.welcome(uow, &account, joins).await
+        self.welcome(call, uow, &account, joins).await
     }
 
     /// Makes the member, tells of it and sends the code that proves the address.
     async fn welcome(
         &self,
+        call: &Call,
         uow: &mut dyn AccessUow,
         account: &Account,
         joins: Option<Joining>,
@@ -271,7 +276,7 @@ impl SignIn {
         let after = json!({ "account": audited_account(account), "membership": joined });
         uow.audit(audit(ambient, "account.register", "account", account.id.uuid(), None, Some(after)));
         let mail = Mail::new(&account.email, MailTemplate::VerifyEmail);
-        self.send_code(uow, account, ChallengePurpose::VerifyEmail, mail).await?;
+        send_code(&self.parts, uow, account, ChallengePurpose::VerifyEmail, AskedFrom::of(call.ip), mail).await?;
         Ok(())
     }
 }

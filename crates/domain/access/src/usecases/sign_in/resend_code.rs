@@ -3,10 +3,10 @@
 use domicile_kernel::{Call, Checks, FieldErrors, Outcome, StoreError, faults};
 use serde::{Deserialize, Serialize};
 
-use super::SignIn;
+use super::{SignIn, send_code};
 use crate::{
     mail::{Mail, MailTemplate},
-    model::{ChallengePurpose, Email},
+    model::{AskedFrom, ChallengePurpose, Email},
     usecases::check_email,
 };
 
@@ -42,12 +42,12 @@ pub enum SendCodeError {
 faults!(SendCodeError: through Invalid, Store);
 
 impl SignIn {
-    /// Sends another code to prove an address that is not proved yet. The old code is dead.
+    /// Sends another code to prove an address that is not proved yet. The one asked for from the same place is dead.
     pub async fn resend_otp(&self, call: &Call, command: AskForCode) -> Result<CodeSentView, SendCodeError> {
         self.ask(call, command, ChallengePurpose::VerifyEmail).await
     }
 
-    /// Sends a code to choose a new password. The old code is dead.
+    /// Sends a code to choose a new password. The one asked for from the same place is dead.
     pub async fn forgot_password(&self, call: &Call, command: AskForCode) -> Result<CodeSentView, SendCodeError> {
         self.ask(call, command, ChallengePurpose::ResetPassword).await
     }
@@ -67,13 +67,20 @@ impl SignIn {
         };
 
         let mut uow = self.begin(call).await?;
-        if let Some(account) = uow.accounts().find_by_email(&email).await? {
+        let found = uow.accounts().find_by_email(&email).await?;
+        // Locked, so that two who ask at once are counted one after the other.
+        let locked = match found {
+            Some(account) => uow.accounts().find_for_update(account.id).await?,
+            None => None,
+        };
+        if let Some(account) = locked.filter(|account| account.email == email) {
             let wanted = match purpose {
                 ChallengePurpose::VerifyEmail => !account.is_verified(),
                 ChallengePurpose::ResetPassword => true,
             };
             if wanted && account.is_active() {
-                self.send_code(uow.as_mut(), &account, purpose, Mail::new(&account.email, template)).await?;
+                let (from, mail) = (AskedFrom::of(call.ip), Mail::new(&account.email, template));
+                send_code(&self.parts, uow.as_mut(), &account, purpose, from, mail).await?;
             }
         }
         let view = CodeSentView {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     crypto::{HashingError, Password, SecretText},
+    events::profile_updated,
     mail::MailTemplate,
     model::{ChallengePurpose, Email, RevokeReason, password},
     ports::AccountUpdate,
@@ -72,7 +73,7 @@ impl SignIn {
 
         let hash = self.parts.hasher.hash(&password).await?;
         let mut uow = self.begin(call).await?;
-        let account = match self.guess(uow.as_mut(), &email, ChallengePurpose::ResetPassword, &code).await? {
+        let account = match self.guess(call, uow.as_mut(), &email, ChallengePurpose::ResetPassword, &code).await? {
             Guess::Right(account) => *account,
             Guess::Wrong => {
                 uow.commit(Outcome::done()).await?;
@@ -94,6 +95,7 @@ impl SignIn {
                 | AccountUpdate::UsernameTaken
                 | AccountUpdate::PhoneTaken => return Err(StoreError::Stale.into()),
             }
+            uow.record(profile_updated(&verified, &self.parts.ambient));
         }
         let ambient = &self.parts.ambient;
         uow.audit(audit(ambient, "password.reset", "account", account.id.uuid(), None, None));

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Guess, SignIn};
 use crate::{
     crypto::SecretText,
+    events::profile_updated,
     model::{ChallengePurpose, Email},
     ports::AccountUpdate,
     usecases::{audit, check_email},
@@ -73,7 +74,7 @@ impl SignIn {
         let (email, code) = checks.conclude(email.zip(code))?;
 
         let mut uow = self.begin(call).await?;
-        let account = match self.guess(uow.as_mut(), &email, ChallengePurpose::VerifyEmail, &code).await? {
+        let account = match self.guess(call, uow.as_mut(), &email, ChallengePurpose::VerifyEmail, &code).await? {
             Guess::Right(account) => *account,
             Guess::Wrong => {
                 uow.commit(Outcome::done()).await?;
@@ -95,6 +96,7 @@ impl SignIn {
                 | AccountUpdate::UsernameTaken
                 | AccountUpdate::PhoneTaken => return Err(StoreError::Stale.into()),
             }
+            uow.record(profile_updated(&verified, &self.parts.ambient));
             uow.audit(audit(&self.parts.ambient, "account.verify", "account", id.uuid(), None, None));
         }
         let view = VerifiedView { email, verified: true };

@@ -54,6 +54,7 @@ fn what_anybody_may_ask_is_the_closed_list() {
         "/health",
         "/health/live",
         "/health/ready",
+        "/metrics",
     ]
     .map(str::to_owned)
     .into();

@@ -156,10 +156,16 @@ impl Stage {
             "health.ready" => Question::at("/health/ready"),
             "health.live" => Question::at("/health/live"),
             "health.services" => Question::at("/api/health"),
+            "platform.metrics" => Question::at("/metrics"),
+            "performance.metrics" => Question::at("/api/admin/performance/metrics?timeWindow=60000"),
+            "performance.slow_requests" => Question::at("/api/admin/performance/slow-requests?limit=5"),
+            "performance.summary" => Question::at("/api/admin/performance/summary"),
             "docs.openapi" => Question::at("/api/openapi.json"),
             "docs.door" => Question::at("/docs"),
             "docs.errors" => Question::at("/docs/errors"),
             "docs.file" => Question::at("/docs/index.html"),
+            "live.socket" => Question::at("/ws"),
+            "live.page" => Question::at("/docs/live"),
             "auth.register" => {
                 let email = format!("{}@new.example", self.unique());
                 let body = json!({ "email": email, "password": PASSWORD, "first_name": "Ama", "last_name": "Owusu", "hostel_id": hostel });
@@ -191,6 +197,7 @@ impl Stage {
             "auth.logout" => Question::at("/api/auth/logout"),
             "auth.me" => Question::at("/api/auth/me"),
             "auth.sessions.list" => Question::at("/api/auth/sessions"),
+            "auth.ws_ticket" => Question::at("/api/auth/ws-ticket"),
             "auth.sessions.revoke_others" => Question::at("/api/auth/sessions"),
             "auth.sessions.revoke" => {
                 let person = caller.person.as_ref().unwrap_or(&self.owner);

@@ -1,0 +1,142 @@
+//! Five hundred sockets in one hostel, ten of which never read: those that read get everything, in order, whatever the ten do;
+//! the ten are closed; and the process does not grow by what it could not get rid of.
+
+use std::time::{Duration, Instant};
+
+use domicile_kernel::HostelId;
+use domicile_testkit::{
+    process::Node,
+    socket::{Client, Raw},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    crowd::{Run, Stage, commit, enter, events_until, memory},
+    scale::{PATIENCE, scaled},
+};
+use crate::support::{On, Person};
+
+const SOCKETS: usize = 500;
+const NEVER_READ: usize = 10;
+/// Events to everybody.
+const EVENTS: usize = scaled(150, 2_000);
+/// Events to those that never read, so large that neither their queue (1 MiB) nor the kernel's buffer (4 MiB at most) holds
+/// them all.
+const BURDEN: usize = 640;
+const BURDEN_BYTES: usize = 12 * 1_024;
+
+/// How much more the process may hold in between and afterwards, in KiB: ten queues of 1 MiB, what the relay and the follower
+/// have in hand (batches of 500 events of 12 KiB, as rows and as values), and what the allocator keeps of that.
+const GROWTH: u64 = 64 * 1_024;
+
+async fn to_everybody(stage: &Stage, from: usize, to: usize) {
+    let run = Run { hostel: stage.hostel, kind: "room.updated", audience: "hostel".to_owned(), from, to, pad: 256 };
+    commit(&mut stage.ground.owner().await, run).await;
+}
+
+/// One that reads: everything to everybody comes, once and in order, numbered as the log is. How long the slowest took is not
+/// its business.
+async fn reader(mut client: Client, first: usize, events: usize) -> Client {
+    let last = first + events - 1;
+    let came = events_until(&mut client, PATIENCE, |event| event["data"]["n"] == last).await;
+    let numbers: Vec<u64> = came.iter().map(|event| event["data"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (first as u64..=last as u64).collect::<Vec<_>>(), "every event, once, in order");
+    assert!(came.is_sorted_by(|a, b| a["seq"].as_i64() < b["seq"].as_i64()));
+    client
+}
+
+async fn all_read(readers: Vec<Client>, first: usize, events: usize) -> Vec<Client> {
+    let mut reading = JoinSet::new();
+    for client in readers {
+        reading.spawn(reader(client, first, events));
+    }
+    reading.join_all().await
+}
+
+async fn never_readers(base: &str, hostel: HostelId, person: &Person) -> Vec<Raw> {
+    let mut raws = Vec::with_capacity(NEVER_READ);
+    for _ in 0..NEVER_READ {
+        raws.push(Raw::never_reading(base, &person.token, &hostel.to_string()).await);
+    }
+    raws
+}
+
+/// Watches a process's memory while something happens; answers the most it held, in KiB.
+async fn watched<T>(node: &Node, work: impl Future<Output = T>) -> (T, u64) {
+    let mut most = memory(node);
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return (done, most.max(memory(node))),
+            () = tokio::time::sleep(Duration::from_millis(20)) => most = most.max(memory(node)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_sockets_that_never_read_are_closed_and_the_others_get_every_event_in_order() {
+    let stage = Stage::on(On::Sqlite).await;
+    let people = stage.students((SOCKETS - NEVER_READ).div_ceil(super::crowd::SOCKETS_PER_ACCOUNT)).await;
+    let deaf = stage.member(domicile_kernel::Role::Student).await;
+    stage.settled().await;
+    let base = stage.node.base_url();
+    let readers = enter(&base, stage.hostel, &people, SOCKETS - NEVER_READ).await;
+    let raws = never_readers(&base, stage.hostel, &deaf).await;
+
+    // Once round, so that everything that is made when it is first needed is there.
+    to_everybody(&stage, 0, 20).await;
+    let readers = all_read(readers, 0, 20).await;
+    let before = memory(&stage.node);
+
+    let started = Instant::now();
+    let (readers, most) = watched(&stage.node, async {
+        let mut owner = stage.ground.owner().await;
+        let steps = 10;
+        for step in 0..steps {
+            let part = |whole: usize, step: usize| whole * step / steps;
+            let burden = Run {
+                hostel: stage.hostel,
+                kind: "booking.updated",
+                audience: format!("account:{}", deaf.id),
+                from: part(BURDEN, step),
+                to: part(BURDEN, step + 1),
+                pad: BURDEN_BYTES,
+            };
+            commit(&mut owner, burden).await;
+            to_everybody(&stage, 20 + part(EVENTS, step), 20 + part(EVENTS, step + 1)).await;
+        }
+        all_read(readers, 20, EVENTS).await
+    })
+    .await;
+    let took = started.elapsed();
+
+    let mut told = 0;
+    for mut raw in raws {
+        assert_eq!(raw.answer().await.status, 101);
+        let mut events = 0;
+        let end = loop {
+            match raw.read_frame().await {
+                Some((first, payload)) if first & 0x0f == 8 => {
+                    break Some(u16::from_be_bytes([payload[0], payload[1]]));
+                }
+                Some((first, _event)) => events += usize::from(first & 0x0f == 1),
+                None => break None,
+            }
+        };
+        assert!(events < BURDEN, "one that never read was kept waiting for");
+        // The close frame is behind what the kernel had taken already: whoever still does not read never sees it.
+        assert!(end.is_none_or(|code| code == 4_008), "closed with {end:?}");
+        told += usize::from(end.is_some());
+    }
+    let after = memory(&stage.node);
+    println!(
+        "{SOCKETS} sockets, {EVENTS} events to all in {took:?}; RssAnon before {before} KiB, at most {most} KiB, after \
+         {after} KiB; {told} of {NEVER_READ} read the close code"
+    );
+    assert!(most < before + GROWTH, "from {before} KiB it grew to {most} KiB");
+    assert!(after < before + GROWTH, "from {before} KiB it grew to {after} KiB");
+    // Still here, and still told.
+    to_everybody(&stage, 20 + EVENTS, 25 + EVENTS).await;
+    drop(all_read(readers, 20 + EVENTS, 5).await);
+    assert!(!stage.node.log().contains("panicked"));
+}
