@@ -1,10 +1,6 @@
 //! Opening a database by its URL, and what a repository is given to work with.
 
-use std::{
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use domicile_kernel::{Clock, HostelId, Scope, StoreError};
 use domicile_telemetry::Meters;
@@ -202,7 +198,7 @@ impl Database {
         self.rounds.count()
     }
 
-    /// From now on round trips, commits and connections are measured, those of every clone.
+    /// From now on round trips, the relay and connections are measured, those of every clone.
     pub fn measured_by(&self, meters: &Meters) {
         self.rounds.measured_by(meters.clone());
         let watch = |name: &str, busy: Box<dyn Fn() -> (u32, usize) + Send + Sync>| {

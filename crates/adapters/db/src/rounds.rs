@@ -2,7 +2,6 @@
 //! which table, never a value.
 
 use std::{
-    future::Future,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -11,8 +10,7 @@ use std::{
 };
 
 use domicile_telemetry::{Meters, Statement};
-use sea_orm::sqlx;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 /// The round trips of one database. Cloning shares them.
 #[derive(Debug, Clone, Default)]
@@ -40,20 +38,13 @@ impl Rounds {
         self.0.meters.get()
     }
 
-    /// Makes one.
-    pub(crate) async fn make<T, E>(
-        &self,
-        kind: Statement,
-        span: Span,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let began = Stopwatch::now();
-        let result = work.instrument(span).await;
+    /// Counts one that began then. Told afterwards and not wrapped around it: what is wrapped is copied about, and a
+    /// transaction's beginning is large.
+    pub(crate) fn made(&self, kind: Statement, began: Stopwatch, failed: bool) {
         self.0.count.fetch_add(1, Ordering::Relaxed);
         if let Some(meters) = self.meters() {
-            meters.query(kind, began.elapsed(), result.is_err());
+            meters.query(kind, began.elapsed(), failed);
         }
-        result
     }
 }
 
@@ -82,9 +73,9 @@ pub(crate) fn kind_of(sql: &str) -> Statement {
 
 /// The first table that a statement names, or nothing.
 fn table_of(sql: &str) -> &str {
-    let mut words = sql.split_ascii_whitespace().skip_while(|word| {
-        !["FROM", "INTO", "UPDATE"].iter().any(|before| word.eq_ignore_ascii_case(before))
-    });
+    let mut words = sql
+        .split_ascii_whitespace()
+        .skip_while(|word| !["FROM", "INTO", "UPDATE"].iter().any(|before| word.eq_ignore_ascii_case(before)));
     let named = words.nth(1).unwrap_or("");
     let named = named.split(['(', ')', ',', ';']).next().unwrap_or("").trim_matches('"');
     // A name and nothing else: what a caller sent stands in parameters, but nobody should have to rely on it here.
@@ -101,15 +92,6 @@ pub(crate) fn relayed<'t>(events: impl Iterator<Item = (&'t str, Option<&'t str>
         domicile_telemetry::follow(&span, trace);
         span.in_scope(|| ());
     }
-}
-
-/// Begins a transaction as one round trip.
-pub(crate) async fn begin<T>(
-    rounds: &Rounds,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let kind = Statement::Begin;
-    rounds.make(kind, tracing::debug_span!("sql", kind = kind.as_str()), work).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! hides a transaction that PostgreSQL has already given up on, whose COMMIT is a silent ROLLBACK. This one refuses to
 //! commit after any statement failed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant as Stopwatch,
+};
 
 use domicile_telemetry::Statement as Kind;
 use sea_orm::{
@@ -13,10 +16,11 @@ use sea_orm::{
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
+use tracing::Instrument as _;
 
 use crate::{
     dialect::ends_connection,
-    rounds::{self, Rounds, kind_of, span_of},
+    rounds::{Rounds, kind_of, span_of},
 };
 
 enum Inner {
@@ -50,18 +54,16 @@ impl Tx {
     /// Begins on PostgreSQL with one simple query, such as `BEGIN; SELECT set_config(…)`: one round trip. Nothing has happened
     /// before it, so a connection that was lost while it lay in the pool is passed over for the next; after a restart of the
     /// server every one of them may be.
-    pub(crate) async fn postgres(
-        pool: &PgPool,
-        begin: String,
-        rounds: Rounds,
-    ) -> Result<Self, DbErr> {
+    pub(crate) async fn postgres(pool: &PgPool, begin: String, rounds: Rounds) -> Result<Self, DbErr> {
         let mut may_be_lost = pool.size();
         loop {
             // A server that neither answers nor refuses would be waited for without end.
             let begun = pool.begin_with(AssertSqlSafe(begin.clone()));
-            let begun = tokio::time::timeout(pool.options().get_acquire_timeout(), begun);
-            let begun = async { begun.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) };
-            match rounds::begin(&rounds, begun).await {
+            let began = Stopwatch::now();
+            let begun = tokio::time::timeout(pool.options().get_acquire_timeout(), begun).await;
+            let begun = begun.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+            rounds.made(Kind::Begin, began, begun.is_err());
+            match begun {
                 Ok(tx) => return Ok(Self::new(Inner::Postgres(tx), DbBackend::Postgres, rounds)),
                 Err(error) if may_be_lost > 0 && was_lost(&error) => may_be_lost -= 1,
                 Err(error) => return Err(query_error(error)),
@@ -70,13 +72,11 @@ impl Tx {
     }
 
     /// Begins on SQLite: `BEGIN IMMEDIATE` to write, `BEGIN` to read.
-    pub(crate) async fn sqlite(
-        pool: &SqlitePool,
-        begin: &'static str,
-        rounds: Rounds,
-    ) -> Result<Self, DbErr> {
-        let tx = rounds::begin(&rounds, pool.begin_with(begin)).await.map_err(query_error)?;
-        Ok(Self::new(Inner::Sqlite(tx), DbBackend::Sqlite, rounds))
+    pub(crate) async fn sqlite(pool: &SqlitePool, begin: &'static str, rounds: Rounds) -> Result<Self, DbErr> {
+        let began = Stopwatch::now();
+        let begun = pool.begin_with(begin).await;
+        rounds.made(Kind::Begin, began, begun.is_err());
+        Ok(Self::new(Inner::Sqlite(begun.map_err(query_error)?), DbBackend::Sqlite, rounds))
     }
 
     fn new(inner: Inner, backend: DbBackend, rounds: Rounds) -> Self {
@@ -140,14 +140,14 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(DbErr::Custom("the transaction had a failed statement and was not committed".to_owned()));
         }
-        let commit = async {
-            match self.inner.into_inner() {
-                Inner::Postgres(tx) => tx.commit().await,
-                Inner::Sqlite(tx) => tx.commit().await,
-            }
-        };
+        let began = Stopwatch::now();
         let span = tracing::debug_span!("sql", kind = Kind::Commit.as_str());
-        self.rounds.make(Kind::Commit, span, commit).await.map_err(query_error)
+        let done = match self.inner.into_inner() {
+            Inner::Postgres(tx) => tx.commit().instrument(span).await,
+            Inner::Sqlite(tx) => tx.commit().instrument(span).await,
+        };
+        self.rounds.made(Kind::Commit, began, done.is_err());
+        done.map_err(query_error)
     }
 
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
@@ -182,13 +182,16 @@ impl ConnectionTrait for Tx {
         let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
         let mut inner = self.inner.lock().await;
+        let began = Stopwatch::now();
         let work = async {
             match &mut *inner {
                 Inner::Postgres(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
                 Inner::Sqlite(tx) => sqlx::query_with(sql, values).execute(&mut **tx).await.map(ExecResult::from),
             }
         };
-        self.settle(self.rounds.make(kind, span, work).await)
+        let result = work.instrument(span).await;
+        self.rounds.made(kind, began, result.is_err());
+        self.settle(result)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -197,13 +200,16 @@ impl ConnectionTrait for Tx {
         let span = span_of(sql, kind);
         let sql = AssertSqlSafe(sql.to_owned());
         let mut inner = self.inner.lock().await;
+        let began = Stopwatch::now();
         let work = async {
             match &mut *inner {
                 Inner::Postgres(tx) => tx.execute(sql).await.map(ExecResult::from),
                 Inner::Sqlite(tx) => tx.execute(sql).await.map(ExecResult::from),
             }
         };
-        self.settle(self.rounds.make(kind, span, work).await)
+        let result = work.instrument(span).await;
+        self.rounds.made(kind, began, result.is_err());
+        self.settle(result)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -211,6 +217,7 @@ impl ConnectionTrait for Tx {
         let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
         let mut inner = self.inner.lock().await;
+        let began = Stopwatch::now();
         let work = async {
             match &mut *inner {
                 Inner::Postgres(tx) => {
@@ -221,7 +228,9 @@ impl ConnectionTrait for Tx {
                 }
             }
         };
-        self.settle(self.rounds.make(kind, span, work).await)
+        let result = work.instrument(span).await;
+        self.rounds.made(kind, began, result.is_err());
+        self.settle(result)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -229,6 +238,7 @@ impl ConnectionTrait for Tx {
         let span = span_of(&statement.sql, kind);
         let (sql, values) = parts(statement);
         let mut inner = self.inner.lock().await;
+        let began = Stopwatch::now();
         let work = async {
             match &mut *inner {
                 Inner::Postgres(tx) => sqlx::query_with(sql, values)
@@ -241,6 +251,8 @@ impl ConnectionTrait for Tx {
                     .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
             }
         };
-        self.settle(self.rounds.make(kind, span, work).await)
+        let result = work.instrument(span).await;
+        self.rounds.made(kind, began, result.is_err());
+        self.settle(result)
     }
 }

@@ -274,9 +274,6 @@ impl UnitOfWork for SqlUow {
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;
-        if let Some(meters) = self.database.rounds.meters() {
-            changes.iter().for_each(|change| meters.committed(change.kind));
-        }
         self.database.parts.listener.committed(self.stamp.hostel, &changes);
         Ok(())
     }

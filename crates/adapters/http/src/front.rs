@@ -92,7 +92,9 @@ where
             "request",
             request_id = %facts.request_id,
             method = %facts.method,
-            path = %facts.path,
+            endpoint = %facts.path,
+            ip = facts.ip.map(tracing::field::display),
+            user_agent = agent(request.headers()),
             operation = Empty,
             user_id = Empty,
             hostel_id = Empty,
@@ -128,6 +130,12 @@ fn request_id(request: &ServiceRequest, shell: &Shell) -> RequestId {
 fn client_address(request: &ServiceRequest, shell: &Shell) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     Some(client::address(peer, request.headers(), &shell.config.trusted_proxies))
+}
+
+/// What the client says it is, as far as it is text and of a bearable length.
+pub(crate) fn agent(headers: &HeaderMap) -> Option<&str> {
+    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.get(..200).unwrap_or(agent))
 }
 
 fn as_it_came(request: &ServiceRequest) -> Meaning {

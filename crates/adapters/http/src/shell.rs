@@ -127,7 +127,10 @@ impl Shell {
     {
         let deadline = self.config.deadline;
         let guarded = AssertUnwindSafe(async move { tokio::time::timeout(deadline, work).await }).catch_unwind();
-        match self.runtime.spawn(guarded.instrument(tracing::Span::current())).await {
+        // Told apart from the request only where somebody listens at debug.
+        let span = tracing::debug_span!("use_case");
+        let span = if span.is_disabled() { tracing::Span::current() } else { span };
+        match self.runtime.spawn(guarded.instrument(span)).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(_elapsed))) => Err(ApiError::unavailable("the use case passed its deadline")),
             Ok(Err(panic)) => Err(ApiError::internal(panic_text(panic.as_ref()))),

@@ -78,7 +78,7 @@ pub(crate) async fn answer(request: Request, connection: Framed<TcpStream, Codec
         "request",
         request_id = %facts.request_id,
         method = %facts.method,
-        path = %facts.path,
+        endpoint = %facts.path,
         ip = %ip,
         operation = OPERATION,
         user_id = Empty,

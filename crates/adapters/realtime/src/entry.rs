@@ -202,7 +202,7 @@ async fn follow(house: &House, peer: &Arc<Peer>, hall: &Arc<Hall>, from: i64, re
             log.after(hall.hostel, cursor, most).await?
         };
         match page.first() {
-            Some(first) if first.seq == cursor + 1 => {
+            Some(first) if first.seq == cursor.saturating_add(1) => {
                 vain = 0;
                 read_first = page.len() as u64 >= most;
                 cursor = replay(peer, hall, page).await;
@@ -213,7 +213,7 @@ async fn follow(house: &House, peer: &Arc<Peer>, hall: &Arc<Hall>, from: i64, re
                     let _turn = house.replays.acquire().await;
                     log.reach(hall.hostel).await?
                 };
-                let reaches_back = (1..=cursor + 1).contains(&reach.oldest);
+                let reaches_back = (1..=cursor.saturating_add(1)).contains(&reach.oldest);
                 let read_on = reach.head > cursor && reaches_back && vain < VAIN;
                 let up_to_date = reach.head == cursor && (vain < VAIN || hall.head().is_none_or(|head| head <= cursor));
                 if read_on || up_to_date {

@@ -400,6 +400,10 @@ impl House {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_slow(&self) {
+        self.slow.fetch_add(1, Ordering::Relaxed);
+    }
+
     async fn tell(self: &Arc<Self>, hall: &Arc<Hall>, events: &[&Event]) {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
         let (live, follows) = hall.advance(first.seq, last.seq);
@@ -443,7 +447,7 @@ impl House {
     async fn serve(&self, live: &[Arc<Peer>], from: usize, share: usize, events: &[Prepared]) {
         for (nth, peer) in live.iter().skip(from).take(share).enumerate() {
             if peer.deliver(&self.config, events, self.millis()) {
-                self.slow.fetch_add(1, Ordering::Relaxed);
+                self.count_slow();
                 tracing::debug!(request_id = %peer.request_id, "a socket could not keep up");
             }
             if nth % BREATH == BREATH - 1 {

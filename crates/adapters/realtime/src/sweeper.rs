@@ -71,6 +71,7 @@ fn due(house: &House, peer: &Peer) -> Due {
         // It reads, or is read for, at its own pace; only who takes nothing at all is given up.
         state.pinged = now;
         if state.waits() && past(state.moved, config.replay_patience) {
+            house.count_slow();
             return Due::End(Ending::SLOW);
         }
         return Due::Nothing;

@@ -35,6 +35,12 @@ impl Notes {
         (Self { queue, ambient, dropped }, NotesLoop { waiting })
     }
 
+    /// How many were dropped because the writer was behind, since the process began.
+    #[must_use]
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
     fn note(&self, call: &Call, entry: AuditEntry) {
         if self.queue.try_send((call.clone(), entry)).is_err() {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;

@@ -1,11 +1,15 @@
 //! The in-process limiter as HTTP's [`Limiter`]: a renaming.
 
+use std::{sync::Arc, time::Duration};
+
 use domicile_cache::limiter::{self, SlidingLimiter};
 use domicile_http::{
     limits::{Limits, Quota},
     ports::{Limiter, Receipt, Standing, Subject},
 };
-use domicile_kernel::Instant;
+use domicile_kernel::{Clock, Instant};
+
+use crate::background::{Stop, stopped};
 
 /// The limiter of this process.
 #[derive(Debug)]
@@ -18,6 +22,19 @@ pub fn limiter(limits: &Limits) -> InProcess {
         tracing::warn!("rate limits are switched off: nothing keeps anybody from flooding or guessing");
     }
     InProcess(SlidingLimiter::new(limits.max_keys))
+}
+
+/// How often what no longer counts is thrown away.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
+
+/// Gives back, until told to end, the memory of what no longer counts; who asks tidies only around their own.
+pub async fn tidy(limiter: Arc<InProcess>, clock: Arc<dyn Clock>, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => limiter.0.sweep(clock.now()),
+            () = stopped(&mut stop) => return,
+        }
+    }
 }
 
 impl Limiter for InProcess {

@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use domicile_realtime::{
     },
 };
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant as Stopwatch};
 use uuid::Uuid;
 
 use crate::{
@@ -176,12 +176,32 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 /// How long an ended session is known to be dealt with: longer than the question looks back.
 const DEALT_WITH: Duration = Duration::from_mins(2);
 
+/// How far the follower is known to have read the log to its end.
+#[derive(Debug, Default)]
+pub struct CaughtUp(Mutex<Option<Stopwatch>>);
+
+impl CaughtUp {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::now());
+    }
+
+    /// Whether it was at the end a short while ago: then what other nodes changed is known here, too.
+    fn lately(&self) -> bool {
+        let at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < FOLLOWED)
+    }
+}
+
+/// How long ago the follower may have been at the end of the log for what is remembered of people to be trusted.
+const FOLLOWED: Duration = Duration::from_secs(1);
+
 /// Asks the database again and again which sessions were ended, by whatever node, until told to end. This alone keeps the
 /// promise that an ended session is refused within a second and its sockets close within two; wake-ups only make it sooner.
 pub async fn watch_sessions(
     database: Database,
     standings: Arc<Standings>,
     live: Realtime,
+    caught_up: Arc<CaughtUp>,
     clock: Arc<dyn Clock>,
     mut stop: Stop,
 ) {
@@ -200,7 +220,10 @@ pub async fn watch_sessions(
                 }
                 dealt.extend(lately.into_iter().map(|session| (session, now)));
                 dealt.retain(|_, at| now.since(*at) < DEALT_WITH);
-                standings.checked(check);
+                // Roles and memberships come by the log; while it is not read, every request asks for its own.
+                if caught_up.lately() {
+                    standings.checked(check);
+                }
             }
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -221,6 +244,7 @@ pub async fn follow(
     after: Arc<crate::bridges::AfterCommit>,
     live: Realtime,
     heard: Arc<Notify>,
+    caught_up: Arc<CaughtUp>,
     mut stop: Stop,
 ) {
     const POLL: Duration = Duration::from_millis(500);
@@ -253,6 +277,7 @@ pub async fn follow(
                 if events.len() as u64 == MOST && !*stop.borrow() {
                     continue;
                 }
+                caught_up.now();
             }
             Err(error) => failed(&error),
         }

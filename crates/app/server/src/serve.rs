@@ -1,6 +1,13 @@
 //! Running the server: everything that runs beside the requests, the requests themselves, and an orderly end.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use domicile_http::{AppState, HttpConfig, Shell};
@@ -46,6 +53,7 @@ impl Backstage {
         let mut tasks = JoinSet::new();
         let (notes, notes_loop) = Notes::new(house.ambient.clone());
         tasks.spawn(notes_loop.run(house.database.clone()));
+        let dropped = notes.dropped();
         let worker = Arc::new(house.worker());
         worker.plan_sweeps().await.context("the sweeps could not be planned")?;
         let heard = Arc::new(Notify::new());
@@ -64,23 +72,32 @@ impl Backstage {
         }));
         let live = live::realtime(house);
         house.after.tell(&live);
+        let caught_up = Arc::new(live::CaughtUp::default());
         tasks.spawn(kept_up("follower", {
+            let caught_up = Arc::clone(&caught_up);
             let (database, after, live, stopped) = (database.clone(), Arc::clone(&after), live.clone(), stopped.clone());
             move || {
-                let (after, heard) = (Arc::clone(&after), Arc::clone(&heard));
-                live::follow(database.clone(), after, live.clone(), heard, stopped.clone())
+                let (after, heard, caught_up) = (Arc::clone(&after), Arc::clone(&heard), Arc::clone(&caught_up));
+                live::follow(database.clone(), after, live.clone(), heard, caught_up, stopped.clone())
             }
         }));
         tasks.spawn(kept_up("watch over sessions", {
             let (standings, live, stopped) = (Arc::clone(&house.standings), live.clone(), stopped.clone());
             let clock = Arc::clone(&house.ambient.clock);
             move || {
-                let (standings, clock) = (Arc::clone(&standings), Arc::clone(&clock));
-                live::watch_sessions(database.clone(), standings, live.clone(), clock, stopped.clone())
+                let (standings, clock, caught_up) = (Arc::clone(&standings), Arc::clone(&clock), Arc::clone(&caught_up));
+                live::watch_sessions(database.clone(), standings, live.clone(), caught_up, clock, stopped.clone())
             }
         }));
-        tasks.spawn(kept_up("worker", move || {
-            background::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
+        tasks.spawn(kept_up("worker", {
+            let stopped = stopped.clone();
+            move || background::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
+        }));
+        figures(house, &live, dropped);
+        let limiter = Arc::new(limits::limiter(&house.settings.rate_limits));
+        tasks.spawn(kept_up("tidying of limits", {
+            let (limiter, clock, stopped) = (Arc::clone(&limiter), Arc::clone(&house.ambient.clock), stopped.clone());
+            move || limits::tidy(Arc::clone(&limiter), Arc::clone(&clock), stopped.clone())
         }));
         let wellness = Arc::new(Wellness::new(house.database.clone(), live.clone()));
         let shell = Shell {
@@ -89,7 +106,7 @@ impl Backstage {
             gate: Arc::new(house.admissions.clone()),
             refusals: Arc::new(notes),
             limits: Arc::new(house.settings.rate_limits.clone()),
-            limiter: Arc::new(limits::limiter(&house.settings.rate_limits)),
+            limiter,
             cache: Arc::new(Kept(Arc::clone(&house.cache))),
             health: Arc::clone(&wellness) as Arc<dyn domicile_http::ports::Health>,
             watch: house.watch.clone(),
@@ -121,6 +138,34 @@ impl Backstage {
             tracing::warn!("something beside the requests did not end in time");
         }
     }
+}
+
+/// Figures that are asked for when somebody looks, beside those that are counted as things happen.
+fn figures(house: &House, live: &Realtime, refusals_dropped: Arc<AtomicU64>) {
+    let meters = &house.watch.meters;
+    for (topic, _) in house.cache.counts_by_topic() {
+        let cache = Arc::clone(&house.cache);
+        let help = "Share of looks into the cache that found something, since the start.";
+        meters.gauge_of("cache_hit_rate", help, &[("topic", topic.as_str())], move || {
+            let counts = cache.counts_by_topic();
+            counts.into_iter().find(|(known, _)| *known == topic).map_or(0.0, |(_, counts)| counts.hit_rate())
+        });
+    }
+    let standings = Arc::clone(&house.standings);
+    let help = "Share of requests whose caller was let in from memory, since the start.";
+    meters.gauge("standing_hit_rate", help, move || {
+        let (hits, misses) = standings.counts();
+        if hits + misses == 0 { 0.0 } else { hits as f64 / (hits + misses) as f64 }
+    });
+    let sockets = live.clone();
+    meters.gauge("websocket_connections", "Sockets that are open now.", move || sockets.connections() as f64);
+    let sockets = live.clone();
+    let help = "Sockets that were ended because they could not keep up, since the start.";
+    meters.gauge("websocket_slow_closed", help, move || sockets.figures().slow as f64);
+    let sockets = live.clone();
+    meters.gauge("websocket_events", "Events told to sockets, since the start.", move || sockets.figures().events as f64);
+    let help = "Refusals that were not written to the audit trail because the writer was behind, since the start.";
+    meters.gauge("audit_refusals_dropped", help, move || refusals_dropped.load(Ordering::Relaxed) as f64);
 }
 
 fn http_config(settings: &Settings, ambient: &Ambient) -> anyhow::Result<HttpConfig> {
@@ -203,6 +248,7 @@ fn announce(base_url: &str, house: &House, demo: Option<&str>) {
     println!();
     println!("  API            {base_url}/api");
     println!("  documentation  {base_url}/docs");
+    println!("  live events    {base_url}/docs/live");
     println!("  health         {base_url}/health");
     if house.settings.smtp_url.is_none() {
         println!("  mail           {}", house.settings.data_dir.join("outbox").display());

@@ -58,6 +58,8 @@ rules! {
     LoginFailures = "login-failures", Some(Quota::new(5, 15 * MINUTE));
     /// Accounts made from one address.
     Register = "register", Some(Quota::new(3, HOUR));
+    /// Accounts made for one e-mail address: each time a code is made, and every code can be guessed at.
+    RegisterEmail = "register-email", Some(Quota::new(5, HOUR));
     /// Reset codes asked for from one address.
     ForgotPassword = "forgot-password", Some(Quota::new(3, HOUR));
     /// Reset codes asked for one e-mail address.

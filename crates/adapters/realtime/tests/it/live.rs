@@ -94,6 +94,7 @@ async fn a_follower_that_passes_an_event_by_sends_the_sockets_away() {
     let world = World::new();
     world.door.admit(1, hostel(1), Role::Student);
     let mut client = world.member(1, hostel(1)).await;
+    client.hears_nothing().await;
     world.news(hostel(1), 1).await;
     assert_eq!(client.next().await["seq"], 1);
     world.log.happen(hostel(1), "room.updated", Audience::Hostel, json!({}));

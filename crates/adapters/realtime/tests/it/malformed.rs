@@ -28,10 +28,10 @@ async fn ten_thousand_malformed_frames_hurt_nobody() {
             pour(&mut stream, &auth).await;
         }
         // A socket takes frames until it is ended by one.
-        for _ in 0..dice.below(60) + 1 {
+        for _ in 0..=dice.below(60) {
             sent += 1;
             let bytes: Vec<u8> = match dice.below(5) {
-                0 => (0..dice.below(64) + 1).map(|_| dice.below(256) as u8).collect(),
+                0 => (0..=dice.below(64)).map(|_| dice.below(256) as u8).collect(),
                 1 => frame(0x81, (0..dice.below(300)).map(|_| dice.below(256) as u8).collect::<Vec<_>>().as_slice()),
                 2 => frame([0x01, 0x00, 0x80, 0x02, 0x83, 0xf1][dice.below(6) as usize], b"{\"type\":"),
                 3 => frame([0x89, 0x8a][dice.below(2) as usize], &[0; 20]),

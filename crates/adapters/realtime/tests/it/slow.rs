@@ -3,6 +3,7 @@
 use domicile_kernel::{Audience, Role};
 use futures_util::StreamExt;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{World, frame, hostel, pour, until};
@@ -18,6 +19,12 @@ async fn who_never_reads_is_ended_and_the_others_get_everything_in_order() {
         world.door.admit(n, hostel(1), Role::Student);
         let mut stream = world.raw().await;
         pour(&mut stream, &frame(0x81, auth(n).as_bytes())).await;
+        // Answered when it is live, and never read from again.
+        pour(&mut stream, &frame(0x81, br#"{"type":"ping"}"#)).await;
+        let mut heard = Vec::new();
+        while !heard.ends_with(br#"{"type":"pong"}"#) {
+            stream.read_buf(&mut heard).await.unwrap();
+        }
         stuck.push(stream);
     }
     let (paced, mut pace) = tokio::sync::mpsc::unbounded_channel();
@@ -25,6 +32,7 @@ async fn who_never_reads_is_ended_and_the_others_get_everything_in_order() {
     for n in 0..READERS {
         world.door.admit(n, hostel(1), Role::Student);
         let mut client = world.member(n, hostel(1)).await;
+        client.hears_nothing().await;
         let paced = paced.clone();
         readers.push(tokio::spawn(async move {
             for seq in 1..=EVENTS {
@@ -64,8 +72,13 @@ async fn who_wakes_up_reads_whole_frames_and_the_reason() {
     });
     world.door.admit(1, hostel(1), Role::Student);
     let mut client = world.member(1, hostel(1)).await;
+    // Whoever still catches up is waited for; only who is live falls behind.
+    client.hears_nothing().await;
     let padding = "x".repeat(12 * 1024);
+    let mut told = 0;
     while world.realtime.figures().slow == 0 {
+        told += 1;
+        assert!(told < 5_000, "{told} events wait for somebody who does not read");
         let event = world.log.happen(hostel(1), "room.updated", Audience::Hostel, json!({ "padding": padding }));
         world.publish(&[event]).await;
     }

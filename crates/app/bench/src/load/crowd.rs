@@ -22,7 +22,7 @@ const AT_THE_DOOR: usize = 64;
 const ADDRESSES: usize = 200;
 /// How long nothing may happen while sockets are let in.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the last events may take after everything was triggered.
+/// How long is waited for more, after everything was triggered and while nothing more is heard.
 const LAST_EVENTS: Duration = Duration::from_secs(10);
 /// Where the tokens of triggers begin.
 const TRIGGERS: usize = 1 << 32;
@@ -142,6 +142,7 @@ impl Crowd {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let begin = Instant::now();
         let due = |n: usize| begin + triggers.period.mul_f64(n as f64);
+        // When something happened last: a server that is slow is waited for, one that is stuck is not.
         let (mut next, mut last) = (0, Instant::now());
         loop {
             let now = Instant::now();
@@ -158,18 +159,16 @@ impl Crowd {
                 next += 1;
             }
             let answered = wires.iter().all(|(wire, _)| wire.sent.is_none());
-            if next == triggers.count && answered {
-                if trigger.complete() || last.elapsed() > LAST_EVENTS {
-                    return Ok(());
-                }
-            } else {
-                last = now;
+            let done = next == triggers.count && answered;
+            if done && (trigger.complete() || last.elapsed() > LAST_EVENTS) {
+                return Ok(());
             }
-            if now > due(triggers.count) + PATIENCE {
-                bail!("{next} of {} requests were sent, and not all of them answered", triggers.count);
+            if last.elapsed() > PATIENCE {
+                bail!("{next} of {} requests were sent, not all were answered, and nothing happens", triggers.count);
             }
             let wait = if next < triggers.count { due(next).saturating_duration_since(now) } else { LAST_EVENTS };
             let ready = self.turn(wait.min(Duration::from_millis(20)), &mut |socket, payload, at| {
+                last = at;
                 trigger.heard(socket, payload, at);
             })?;
             for token in ready {
@@ -178,7 +177,8 @@ impl Crowd {
                 if wire.sent.is_some()
                     && let Some((answer, _)) = wire.receive(&mut self.buffer)?
                 {
-                    trigger.answered(*number, &answer, Instant::now())?;
+                    last = Instant::now();
+                    trigger.answered(*number, &answer, last)?;
                 }
             }
         }

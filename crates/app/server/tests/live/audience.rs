@@ -38,9 +38,9 @@ const TABLE: &[(&str, [char; 10])] = &[
     ("user.deleted",          ['.', '.', '.', '.', '.', 'x', 'x', 'x', '.', '.']),
     ("profile.updated",       ['.', '.', '.', '.', '.', '.', '.', '.', 'x', '.']),
     ("session.revoked",       ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
-    // Nobody is in a hostel that is being made: who may enter it afterwards reads it from its log.
-    ("hostel.created",        ['.', '.', '.', '.', '.', '.', '.', 'x', '.', '.']),
-    ("hostel.updated",        ['.', '.', '.', '.', '.', '.', '.', 'x', '.', '.']),
+    // Of the installation, and so in no hostel's log: no socket of a hostel hears them.
+    ("hostel.created",        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
+    ("hostel.updated",        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
     ("settings.updated",      ['.', '.', '.', '.', '.', '.', 'x', 'x', '.', '.']),
     ("feature_flags.updated", ['x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x']),
 ];
@@ -205,7 +205,7 @@ async fn everybody_hears_what_the_table_says_and_nothing_else() {
         told.entry(listener.column).or_default().extend(live.iter().map(|event| kind(event).to_owned()));
     }
 
-    // A hostel that is made: whoever may enter it reads that from its log.
+    // Nor from the log of the hostel that was made, for whoever may enter it.
     let made = app.hostel("Legon Hall").await;
     app.settle().await;
     for listener in &listeners {

@@ -198,7 +198,7 @@ pub(crate) async fn visible(
     let hostel = owner.id(hostel.uuid());
     let sql = format!(
         "SELECT CAST(seq AS TEXT), kind, audience, CAST(data ->> 'n' AS TEXT) FROM events WHERE hostel_id = {hostel} AND \
-         seq > {after} ORDER BY seq"
+         seq > {after} ORDER BY events.seq"
     );
     let rows = owner.texts(sql).await;
     let (own, private) = (format!("account:{who}"), format!("person:{who}:"));

@@ -86,9 +86,10 @@ async fn follow(world: Arc<World>, person: Person, manager: bool, mut own: usize
             continue;
         }
         diary.connections += 1;
-        let leaving = (own > 0 && place.is_some()).then(|| match dice.below(5) {
-            0 => Leaving::AtOnce,
-            1 | 2 => Leaving::Closing,
+        let leaving = (own > 0).then(|| match dice.below(5) {
+            // Only who knows a place can come back to it.
+            0 if place.is_some() => Leaving::AtOnce,
+            0..=2 => Leaving::Closing,
             _ => Leaving::Vanishing,
         });
         if let Some(Leaving::AtOnce) = leaving {

@@ -3,14 +3,19 @@
 use actix_web::{HttpRequest, http::StatusCode, web::Data};
 use domicile_access::usecases::sign_in::{Register, RegisteredView};
 
-use crate::{Answer, ApiError, AppState, Body, Caller, admit};
+use crate::{
+    Answer, ApiError, AppState, Body, Caller, admit,
+    limits::{Limited, Rule},
+};
 
 pub(crate) async fn handle(
     state: Data<AppState>,
     request: HttpRequest,
+    Limited(tally): Limited,
     Caller(call): Caller,
     Body(mut command): Body<Register>,
 ) -> Result<Answer<RegisteredView>, ApiError> {
+    tally.email(Rule::RegisterEmail, command.email.as_deref())?;
     if command.hostel_id.is_none() {
         command.hostel_id = admit::hostel(request.headers())?.map(|hostel| hostel.to_string());
     }

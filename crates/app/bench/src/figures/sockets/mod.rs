@@ -267,17 +267,3 @@ fn bookings(postgres: &OnPostgres, tokens: &[String], first: &mut usize, time: D
 fn whole(value: &Value, pointer: &str) -> anyhow::Result<i64> {
     value.pointer(pointer).and_then(Value::as_i64).with_context(|| format!("there is no number at {pointer}"))
 }
-#[cfg(test)]
-mod temporary {
-    use super::*;
-    #[test]
-    fn them_works() {
-        let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, rustix::process::Rlimit{current: Some(20000), maximum: Some(20000)});
-        let server = SocketIo::install(std::path::Path::new("/work/main"), std::path::Path::new("/work/main/target/bench")).unwrap().unwrap();
-        let mut m = Measured::of("socket.io");
-        them(&server, &mut m, Duration::from_secs(2)).unwrap();
-        let mut r = crate::report::Report::default();
-        r.series(m.series());
-        println!("{}", r.markdown());
-    }
-}
