@@ -1,6 +1,7 @@
 //! The whole of it: the `domicile` binary and the house it is built of, on real databases.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,8 +10,13 @@
 
 mod first_day;
 mod import;
+mod kept;
+mod limits;
 mod panics;
 mod process;
 mod races;
+mod secrets;
+mod sockets;
 mod support;
+mod watched;
 mod wire;

@@ -34,7 +34,7 @@ async fn a_terminated_server_fails_nobody_it_let_in_and_sends_every_socket_elsew
     let sockets = enter(&node.base_url(), hostel, &people, SOCKETS).await;
     let mut closing = JoinSet::new();
     for mut socket in sockets {
-        closing.spawn(async move { (socket.closed_in(Duration::from_secs(60)).await, Instant::now()) });
+        closing.spawn(async move { (socket.closed_in(Duration::from_mins(1)).await, Instant::now()) });
     }
 
     let load = Load::begin(&admin, CLIENTS);

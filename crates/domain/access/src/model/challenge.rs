@@ -1,7 +1,7 @@
 //! A six-digit code on its way to somebody's mailbox, kept only as a keyed hash, and which of the codes on their way a guess
 //! is judged against: so that nobody burns a code that somebody else asked for.
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 use domicile_kernel::{AccountId, Instant, id_type};
 

@@ -199,10 +199,10 @@ async fn a_new_key_logs_nobody_out(app: TestApp) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_logs_nobody_out_on_sqlite() {
-    a_new_key_logs_nobody_out(TestApp::sqlite().await).await;
+    Box::pin(a_new_key_logs_nobody_out(TestApp::sqlite().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_logs_nobody_out_on_postgres() {
-    a_new_key_logs_nobody_out(TestApp::postgres().await).await;
+    Box::pin(a_new_key_logs_nobody_out(TestApp::postgres().await)).await;
 }

@@ -51,7 +51,7 @@ async fn person(store: &TestStore, is_verified: bool) -> Person {
         .account(|account| {
             account.email_verified_at = is_verified.then_some(account.created_at);
             account.password_hash = Some(domicile_access::PasswordHash::new(format!("plain:{PASSWORD}")));
-            email = account.email.as_str().to_owned();
+            account.email.as_str().clone_into(&mut email);
         })
         .await;
     store.enrol(hostel, account, Role::Student, |_as_it_is| ()).await;

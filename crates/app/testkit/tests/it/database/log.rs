@@ -28,7 +28,8 @@ fn seqs(events: &[Event]) -> Vec<i64> {
 async fn a_hostels_log_is_read_alone_and_in_order_and_says_how_far_it_reaches() {
     for store in TestStore::both().await {
         let db = &store.database;
-        let (here, there, empty) = (store.hostel("Here").await, store.hostel("There").await, store.hostel("Empty").await);
+        let (here, there, empty) =
+            (store.hostel("Here").await, store.hostel("There").await, store.hostel("Empty").await);
         for _ in 0..3 {
             happen(&store, here, 2).await;
             happen(&store, there, 1).await;
@@ -62,7 +63,8 @@ async fn who_is_online_is_written_down_by_node_and_read_by_hostel() {
             db.present_in(hostel, lost).await.unwrap()
         };
         let came = |hostel: HostelId, account: AccountId, since| (hostel, account, Some(since));
-        let comings = [came(here, people[0], second(3)), came(here, people[1], second(4)), came(there, people[2], second(5))];
+        let comings =
+            [came(here, people[0], second(3)), came(here, people[1], second(4)), came(there, people[2], second(5))];
         db.note_presence(one, &comings, second(20)).await.unwrap();
         db.note_presence(other, &[came(here, people[0], second(1))], second(20)).await.unwrap();
         // Each once, since the oldest of their sockets, whichever node it is on.

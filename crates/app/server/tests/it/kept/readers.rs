@@ -4,7 +4,7 @@ use domicile_kernel::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    node::Node,
+    kept::node::Node,
     support::{On, Person, TestApp},
 };
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
-    limited,
+    limits::limited,
     support::{On, TestApp},
 };
 

@@ -1,27 +1,16 @@
 //! Who may ask how often (J5, F40): each printed rule on the whole application, over HTTP, by a clock that the test moves.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    dead_code,
-    unused_imports,
-    reason = "a helper of a test fails it by panicking; the support module serves other binaries too"
-)]
 
 mod attack;
 mod printed;
 mod sharing;
-#[path = "../it/support/mod.rs"]
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{Asked, NOW, On, TestApp, Told};
 use domicile_server::settings::Settings;
-use support::{Asked, NOW, On, TestApp, Told};
 
 /// With limits on, as printed, behind a proxy that is trusted.
-fn limited(settings: &mut Settings) {
+pub(crate) fn limited(settings: &mut Settings) {
     settings.rate_limits.enabled = true;
     settings.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
 }
@@ -51,13 +40,13 @@ impl Told {
     }
 }
 
-fn seconds(of: &str) -> i64 {
+pub(crate) fn seconds(of: &str) -> i64 {
     of.parse::<domicile_kernel::Instant>().unwrap().seconds()
 }
 
 /// Asks until the rule refuses: exactly so many pass, the headers count down truthfully, one too many is told when to
 /// come back, and then, not a second before, it is let in again.
-async fn holds(app: &TestApp, rule: &str, most: i64, window: i64, ask: impl AsyncFn() -> Told) {
+pub(crate) async fn holds(app: &TestApp, rule: &str, most: i64, window: i64, ask: impl AsyncFn() -> Told) {
     let policy = format!("\"{rule}\";q={most};w={window}");
     let now = app.house.ambient.now().seconds();
     for left in (0..most).rev() {

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    stage::{Guest, Stage},
+    sockets::stage::{Guest, Stage},
     support::{On, PASSWORD, TestApp},
 };
 

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 
 use crate::{
-    limited,
+    limits::limited,
     support::{On, PASSWORD, TestApp, Told},
 };
 

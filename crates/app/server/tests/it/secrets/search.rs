@@ -60,7 +60,14 @@ fn spellings(secret: &str) -> Vec<(&'static str, String)> {
     let json = serde_json::to_string(secret).unwrap();
     all.push(("escaped", json.trim_matches('"').to_owned()));
     all.push(("percent-encoded", percent));
-    all.push(("hexadecimal", secret.bytes().map(|byte| format!("{byte:02x}")).collect()));
+    all.push((
+        "hexadecimal",
+        secret
+            .bytes()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect(),
+    ));
     all.push(("as bytes", format!("{:?}", secret.as_bytes())));
     for before in ["", "x", "xx"] {
         // As part of something longer it is shifted: the first and the last digits belong to its neighbours, too.

@@ -4,7 +4,8 @@ use domicile_kernel::Role;
 use serde_json::json;
 
 use crate::{
-    holds, limited,
+    limits::holds,
+    limits::limited,
     support::{On, TestApp},
 };
 

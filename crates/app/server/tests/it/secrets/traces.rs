@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    stage::stage,
+    secrets::stage::stage,
     support::{PASSWORD, TestApp},
 };
 

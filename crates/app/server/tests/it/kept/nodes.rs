@@ -7,7 +7,7 @@ use domicile_kernel::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    node::Node,
+    kept::node::Node,
     support::{Person, TestApp},
 };
 

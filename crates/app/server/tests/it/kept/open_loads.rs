@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::{
-    node::Node,
+    kept::node::Node,
     support::{On, Person, TestApp, Told},
 };
 

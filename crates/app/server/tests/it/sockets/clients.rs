@@ -4,7 +4,7 @@ use domicile_testkit::socket::{self, Client, Got, Raw};
 use serde_json::json;
 
 use crate::{
-    stage::Stage,
+    sockets::stage::Stage,
     support::{On, TestApp},
 };
 
