@@ -5,12 +5,7 @@ use domicile_kernel::{AccountId, Event, HostelId, Instant, Purpose, Scope, Store
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
-use crate::{
-    database::Database,
-    dialect::IntoStore,
-    entities::event,
-    relay::from_row,
-};
+use crate::{database::Database, dialect::IntoStore, entities::event, relay::from_row};
 
 /// How many people are written down in one statement: four parameters each, far below what either database takes.
 const TOGETHER: usize = 500;
@@ -61,7 +56,8 @@ impl Database {
         now: Instant,
     ) -> Result<(), StoreError> {
         let tx = self.write_tx(&Scope::System(Purpose::Presence)).await?;
-        let here: Vec<_> = changes.iter().filter_map(|(hostel, account, since)| Some((hostel, account, (*since)?))).collect();
+        let here: Vec<_> =
+            changes.iter().filter_map(|(hostel, account, since)| Some((hostel, account, (*since)?))).collect();
         for some in here.chunks(TOGETHER) {
             let mut values: Vec<Value> = vec![node.into(), now.micros().into()];
             let rows: Vec<String> = some

@@ -266,11 +266,8 @@ impl UnitOfWork for SqlUow {
     }
 
     async fn commit(mut self: Box<Self>, outcome: Outcome) -> Result<(), StoreError> {
-        let changes: Vec<Change> = self
-            .events
-            .iter()
-            .map(|event| Change { kind: event.kind, aggregate_id: event.aggregate_id })
-            .collect();
+        let changes: Vec<Change> =
+            self.events.iter().map(|event| Change { kind: event.kind, aggregate_id: event.aggregate_id }).collect();
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;

@@ -134,7 +134,7 @@ impl Argon2Hasher {
         let mut expected = Zeroizing::new(vec![0; OUTPUT]);
         today.hash_password_into(password.as_slice(), &salt, &mut expected).map_err(HasherStartError::Parameters)?;
         let dummy = Stored { argon2: today.clone(), salt, expected, outdated: false };
-        let pool = Pool::start(settings.workers.max(1), blocks, settings.queue, settings.patience)
+        let pool = Pool::start(settings.workers.max(1), blocks, settings.queue, settings.patience, pool::QUIET)
             .map_err(HasherStartError::Threads)?;
         Ok(Self { pool, today, dummy, secrets })
     }

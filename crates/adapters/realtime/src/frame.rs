@@ -131,7 +131,7 @@ pub(crate) struct Prepared {
     /// Who may see it, and what they get; nothing for what is never sent.
     pub(crate) told: Option<(Audience, Bytes)>,
     /// What who watches a room's beds gets.
-    pub(crate) beds: Option<(Uuid, Bytes)>,
+    pub(crate) beds: Vec<(Uuid, Bytes)>,
 }
 
 impl Prepared {
@@ -156,7 +156,7 @@ impl Prepared {
                 Some((audience, text(&message)))
             }
         };
-        let beds = if with_beds { beds(hostel, event) } else { None };
+        let beds = if with_beds { beds(hostel, event) } else { Vec::new() };
         Self { seq: event.seq, told, beds }
     }
 }
@@ -164,23 +164,28 @@ impl Prepared {
 /// The event that ends a session's sockets.
 pub(crate) const SESSION_REVOKED: &str = "session.revoked";
 
-/// What a stay's change says of a bed, without whose stay or which it is.
-fn beds(hostel: HostelId, event: &Event) -> Option<(Uuid, Bytes)> {
+/// What a stay's change says of beds, without whose stay or which it is: what it left, `released`, and what it takes now.
+fn beds(hostel: HostelId, event: &Event) -> Vec<(Uuid, Bytes)> {
     if !event.kind.starts_with("booking.") {
-        return None;
+        return Vec::new();
     }
-    let room: Uuid = event.data.get("room_id")?.as_str()?.parse().ok()?;
+    let left = event.data.get("previous").and_then(|left| bed(hostel, event, left, Some("released")));
+    left.into_iter().chain(bed(hostel, event, &event.data, None)).collect()
+}
+
+fn bed(hostel: HostelId, event: &Event, of: &Value, status: Option<&str>) -> Option<(Uuid, Bytes)> {
+    let room: Uuid = of.get("room_id")?.as_str()?.parse().ok()?;
     let told = ["room_id", "bed_id", "status", "check_in_date", "check_out_date"];
-    let data: Value = told
-        .iter()
-        .filter_map(|key| Some(((*key).to_owned(), event.data.get(*key)?.clone())))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
+    let mut data: serde_json::Map<_, _> =
+        told.iter().filter_map(|key| Some(((*key).to_owned(), of.get(*key)?.clone()))).collect();
+    if let Some(status) = status {
+        data.insert("status".to_owned(), status.into());
+    }
     let message = EventMessage {
         kind: "room.beds",
         hostel_id: hostel,
         user_id: None,
-        data: &data,
+        data: &data.into(),
         timestamp: event.at,
         seq: Some(event.seq),
     };

@@ -312,13 +312,16 @@ impl State {
         }
         self.cursor = event.seq;
         let Some(member) = &self.member else { return true };
-        let told = event.told.as_ref().filter(|(audience, _)| member.rights.may_see(audience));
-        let beds = event
-            .beds
-            .as_ref()
-            .filter(|(room, _)| self.topics.as_ref().is_some_and(|topics| topics.rooms.contains(room)));
-        let frames = [told.map(|(_, frame)| frame.clone()), beds.map(|(_, frame)| frame.clone())];
-        frames.into_iter().flatten().all(|frame| self.put(stream, config, frame))
+        if let Some((audience, frame)) = &event.told
+            && member.rights.may_see(audience)
+            && !self.put(stream, config, frame.clone())
+        {
+            return false;
+        }
+        event.beds.iter().all(|(room, frame)| {
+            let watched = self.topics.as_ref().is_some_and(|topics| topics.rooms.contains(room));
+            !watched || self.put(stream, config, frame.clone())
+        })
     }
 
     /// Queues a frame, sending what waits when that is much; false when too much waits.

@@ -174,7 +174,7 @@ impl Bench {
     }
 }
 
-/// How it was asked for, without where the binary lies.
+/// How it was asked for.
 fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     ["just bench".to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")

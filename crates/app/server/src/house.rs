@@ -5,7 +5,8 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use domicile_access::{
-    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper, crypto::PasswordHasher, ports::StandingMemory,
+    AccessConfig, Admissions, Directory, OwnAccount, Parts, SignIn, Sweeper, crypto::PasswordHasher,
+    ports::StandingMemory,
 };
 use domicile_booking::FrontDesk;
 use domicile_cache::{GenerationCache, Standings};

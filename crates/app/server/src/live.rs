@@ -23,9 +23,7 @@ use domicile_kernel::{
 };
 use domicile_realtime::{
     NoRoom, Ports, Realtime,
-    ports::{
-        Credential, Door, Entered, EventLog, NotEntered, Presence, PresenceBook, Present, Reach, Refused, Views,
-    },
+    ports::{Credential, Door, Entered, EventLog, NotEntered, Presence, PresenceBook, Present, Reach, Refused, Views},
 };
 use serde_json::Value;
 use tokio::{sync::Notify, time::Instant as Stopwatch};

@@ -75,7 +75,8 @@ impl Backstage {
         let caught_up = Arc::new(live::CaughtUp::default());
         tasks.spawn(kept_up("follower", {
             let caught_up = Arc::clone(&caught_up);
-            let (database, after, live, stopped) = (database.clone(), Arc::clone(&after), live.clone(), stopped.clone());
+            let (database, after, live, stopped) =
+                (database.clone(), Arc::clone(&after), live.clone(), stopped.clone());
             move || {
                 let (after, heard, caught_up) = (Arc::clone(&after), Arc::clone(&heard), Arc::clone(&caught_up));
                 live::follow(database.clone(), after, live.clone(), heard, caught_up, stopped.clone())
@@ -85,7 +86,8 @@ impl Backstage {
             let (standings, live, stopped) = (Arc::clone(&house.standings), live.clone(), stopped.clone());
             let clock = Arc::clone(&house.ambient.clock);
             move || {
-                let (standings, clock, caught_up) = (Arc::clone(&standings), Arc::clone(&clock), Arc::clone(&caught_up));
+                let (standings, clock, caught_up) =
+                    (Arc::clone(&standings), Arc::clone(&clock), Arc::clone(&caught_up));
                 live::watch_sessions(database.clone(), standings, live.clone(), caught_up, clock, stopped.clone())
             }
         }));
@@ -163,7 +165,8 @@ fn figures(house: &House, live: &Realtime, refusals_dropped: Arc<AtomicU64>) {
     let help = "Sockets that were ended because they could not keep up, since the start.";
     meters.gauge("websocket_slow_closed", help, move || sockets.figures().slow as f64);
     let sockets = live.clone();
-    meters.gauge("websocket_events", "Events told to sockets, since the start.", move || sockets.figures().events as f64);
+    meters
+        .gauge("websocket_events", "Events told to sockets, since the start.", move || sockets.figures().events as f64);
     let help = "Refusals that were not written to the audit trail because the writer was behind, since the start.";
     meters.gauge("audit_refusals_dropped", help, move || refusals_dropped.load(Ordering::Relaxed) as f64);
 }

@@ -150,6 +150,11 @@ pub(crate) fn tell_booking(
     if let (Some(word), Some(fields)) = (word, data.as_object_mut()) {
         fields.insert("change".to_owned(), json!(word));
     }
+    if let (Some(was), Some(is), Some(fields)) = (before, after, data.as_object_mut())
+        && let Some(left) = left_behind(was, is)
+    {
+        fields.insert("previous".to_owned(), left);
+    }
     uow.record(NewEvent {
         id: ambient.id(),
         kind,
@@ -202,6 +207,19 @@ pub(crate) fn tell_room(
         before: before.map(view),
         after: after.map(view),
     });
+}
+
+/// The bed and nights that a stay no longer takes in the same way, if it takes others now: whoever watches that bed must hear.
+fn left_behind(was: &Booking, is: &Booking) -> Option<Value> {
+    let (was, is) = (was.record(), is.record());
+    (was.bed_id != is.bed_id || was.dates != is.dates).then(|| {
+        json!({
+            "room_id": was.room_id,
+            "bed_id": was.bed_id,
+            "check_in_date": was.dates.check_in(),
+            "check_out_date": was.dates.check_out(),
+        })
+    })
 }
 
 /// A booking without what only its guest and the house may know.

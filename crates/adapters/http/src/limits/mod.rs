@@ -239,6 +239,7 @@ mod tests {
             "login 5/15m",
             "login-failures 5/15m",
             "register 3/1h",
+            "register-email 5/1h",
             "forgot-password 3/1h",
             "forgot-password-email 5/1h",
             "verify-otp 5/10m",

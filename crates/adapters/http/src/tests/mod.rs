@@ -3,8 +3,8 @@
 
 mod endpoints;
 mod framework;
-mod sockets;
 mod limits;
+mod sockets;
 mod wire;
 
 use std::{
@@ -106,7 +106,10 @@ struct Nobody;
 
 #[async_trait]
 impl crate::ports::Presence for Nobody {
-    async fn online(&self, _hostel: domicile_kernel::HostelId) -> Result<Vec<crate::ports::PresenceView>, domicile_kernel::StoreError> {
+    async fn online(
+        &self,
+        _hostel: domicile_kernel::HostelId,
+    ) -> Result<Vec<crate::ports::PresenceView>, domicile_kernel::StoreError> {
         Ok(Vec::new())
     }
 }

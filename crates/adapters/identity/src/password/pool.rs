@@ -8,7 +8,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc,
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::Duration,
@@ -61,6 +61,39 @@ impl Counters {
     }
 }
 
+/// How long a worker keeps its memory with nothing to do. Taking it again costs a few milliseconds.
+pub(super) const QUIET: Duration = Duration::from_secs(30);
+
+/// A worker's memory: none, or enough for a hash of today's parameters.
+struct Memory<'a> {
+    blocks: Vec<Block>,
+    most: usize,
+    counters: &'a Counters,
+}
+
+impl Memory<'_> {
+    fn take(&mut self) -> &mut [Block] {
+        if self.blocks.is_empty() {
+            self.counters.take_memory(self.most);
+            self.blocks = vec![Block::new(); self.most];
+        }
+        &mut self.blocks
+    }
+
+    fn give_back(&mut self) {
+        if !self.blocks.is_empty() {
+            self.blocks = Vec::new();
+            self.counters.free_memory(self.most);
+        }
+    }
+}
+
+impl Drop for Memory<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 pub(super) struct Pool {
     jobs: mpsc::Sender<Job>,
     places: Arc<Semaphore>,
@@ -70,23 +103,32 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Starts `workers` threads, each with memory of `blocks` KiB. They end when the pool is dropped.
-    pub(super) fn start(workers: usize, blocks: usize, queue: usize, patience: Duration) -> std::io::Result<Self> {
+    /// Starts `workers` threads, each of which takes memory of `blocks` KiB for its first hash and gives it back when it has had
+    /// nothing to do for a while. They end when the pool is dropped.
+    pub(super) fn start(
+        workers: usize,
+        blocks: usize,
+        queue: usize,
+        patience: Duration,
+        quiet: Duration,
+    ) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
         let counters = Arc::new(Counters::default());
         for number in 0..workers {
             let (waiting, counters) = (Arc::clone(&waiting), Arc::clone(&counters));
-            counters.take_memory(blocks);
             thread::Builder::new().name(format!("argon2-{number}")).spawn(move || {
-                let mut memory = vec![Block::new(); blocks];
+                let mut memory = Memory { blocks: Vec::new(), most: blocks, counters: &counters };
                 loop {
-                    // The lock is held only while waiting for the next job, so the others compute meanwhile.
-                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = next else { break };
-                    work_off(job, &mut memory, &counters);
+                    // The lock is held only while waiting for the next job, so the others compute meanwhile. Those who wait
+                    // for the lock keep their memory until it is their turn to find that nothing comes.
+                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(quiet);
+                    match next {
+                        Ok(job) => work_off(job, &mut memory, &counters),
+                        Err(RecvTimeoutError::Timeout) => memory.give_back(),
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    }
                 }
-                counters.free_memory(blocks);
             })?;
         }
         Ok(Self { jobs, places: Arc::new(Semaphore::new(workers)), counters, queue, patience })
@@ -145,7 +187,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn work_off(job: Job, memory: &mut [Block], counters: &Counters) {
+fn work_off(job: Job, memory: &mut Memory<'_>, counters: &Counters) {
     if job.reply.is_closed() {
         return;
     }
@@ -159,11 +201,11 @@ fn work_off(job: Job, memory: &mut [Block], counters: &Counters) {
     let _ = job.reply.send(outcome.unwrap_or(Err(HashingError::Failed)));
 }
 
-fn compute(work: &Work, memory: &mut [Block], counters: &Counters) -> Result<Output, HashingError> {
+fn compute(work: &Work, memory: &mut Memory<'_>, counters: &Counters) -> Result<Output, HashingError> {
     let mut output = Zeroizing::new(vec![0; work.output]);
     let blocks = work.argon2.params().block_count();
-    let outcome = if blocks <= memory.len() {
-        work.argon2.hash_password_into_with_memory(&work.password, &work.salt, &mut output, memory)
+    let outcome = if blocks <= memory.most {
+        work.argon2.hash_password_into_with_memory(&work.password, &work.salt, &mut output, memory.take())
     } else {
         // A stored hash of stronger parameters than today's: rare, and its memory is given back.
         counters.take_memory(blocks);

@@ -1,6 +1,9 @@
 //! The hasher against the library's own verifier, and the pool under load.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use argon2::password_hash::{CustomizedPasswordHasher as _, PasswordVerifier as _};
 
@@ -98,6 +101,21 @@ async fn an_unknown_account_costs_exactly_one_hash_and_never_matches() {
 }
 
 #[tokio::test]
+async fn memory_is_taken_for_the_first_hash_and_given_back_in_quiet_times() {
+    let pool = Pool::start(2, 1_024, 8, Duration::from_secs(1), Duration::from_millis(20)).unwrap();
+    assert_eq!(pool.counters().memory.load(Ordering::SeqCst), 0);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(1_024, 2, 1, Some(32)).unwrap());
+    let work = Work { argon2, password: Zeroizing::new(b"x".to_vec()), salt: vec![7; 16], output: 32 };
+    pool.compute(work).await.unwrap();
+    assert!(pool.counters().most_memory.load(Ordering::SeqCst) > 0);
+    let until = Instant::now() + Duration::from_secs(10);
+    while pool.counters().memory.load(Ordering::SeqCst) > 0 {
+        assert!(Instant::now() < until, "the memory is still held");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_hash_is_our_fault_and_costs_one_hash_too() {
     let hasher = hasher(small());
     let planted =
@@ -108,7 +126,7 @@ async fn a_damaged_hash_is_our_fault_and_costs_one_hash_too() {
         assert_eq!(verdict, Err(HashingError::Failed), "{text}");
         assert_eq!(hasher.hashes_computed(), number as u64 + 1);
     }
-    assert_eq!(hasher.load().most_memory, 2 * 1_024 * 1_024, "what a hash asks for is not taken on trust");
+    assert!(hasher.load().most_memory <= 2 * 1_024 * 1_024, "what a hash asks for is not taken on trust");
 }
 
 #[tokio::test]

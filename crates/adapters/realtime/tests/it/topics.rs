@@ -42,6 +42,14 @@ async fn who_watches_a_rooms_beds_learns_of_stays_and_not_of_people() {
             },
         })
     );
+    // A stay that moves away frees a bed here, though the event names another room.
+    let mut moved = stay(Uuid::from_u128(0x78));
+    moved["previous"] = json!({
+        "room_id": ROOM, "bed_id": Uuid::from_u128(0x99), "check_in_date": "2026-12-01", "check_out_date": "2026-12-31",
+    });
+    world.publish(&[world.log.happen(hostel(1), "booking.updated", audience, moved)]).await;
+    let freed = client.next().await;
+    assert_eq!((&freed["data"]["room_id"], &freed["data"]["status"]), (&json!(ROOM), &json!("released")));
     client.hears_nothing().await;
     other.hears_nothing().await;
     client.send(json!({ "type": "unsubscribe", "topic": "room.beds", "id": ROOM })).await;

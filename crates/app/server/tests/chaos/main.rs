@@ -9,7 +9,7 @@
 
 mod import;
 
-#[path = "../live"]
+#[path = "../it/live"]
 #[allow(dead_code, reason = "the suite uses the rest")]
 mod live {
     mod crowd;

@@ -12,6 +12,7 @@ mod first_day;
 mod import;
 mod kept;
 mod limits;
+mod live;
 mod panics;
 mod process;
 mod races;
@@ -20,3 +21,6 @@ mod sockets;
 mod support;
 mod watched;
 mod wire;
+
+/// Whether the proofs are run at their whole size, whatever time that takes; `just chaos` does.
+const WHOLE: bool = false;

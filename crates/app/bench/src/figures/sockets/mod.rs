@@ -32,6 +32,8 @@ const MOST: usize = 10_000;
 /// Sockets of one account: as many as a server lets an account have.
 const SOCKETS_EACH: usize = 20;
 const EVENTS: usize = 20;
+/// Before they count.
+const WARM_EVENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(250);
 const STREAM_PACE: Duration = Duration::from_millis(6);
 const STREAM_SOCKETS: usize = 1_000;
@@ -214,7 +216,9 @@ fn server(
     for (at, (size, _)) in SIZES.into_iter().enumerate() {
         crowd.grow(size)?;
         crowd.listen(Duration::from_secs(1))?;
-        let triggers = Triggers { address: process.address, connections: 1, period: PACE, count: EVENTS };
+        let triggers = Triggers { address: process.address, connections: 1, period: PACE, count: WARM_EVENTS };
+        crowd.drive(triggers, &mut Announce::new(&mut from, triggers.count * size, false))?;
+        let triggers = Triggers { count: EVENTS, ..triggers };
         let worked = process.processor_time()?;
         let mut announce = Announce::new(&mut from, triggers.count * size, false);
         crowd.drive(triggers, &mut announce)?;

@@ -3,9 +3,9 @@
 mod commands;
 mod demo;
 mod drain;
-mod ground;
+pub(crate) mod ground;
 mod ledger;
-mod load;
+pub(crate) mod load;
 mod mail;
 mod nodes;
 mod storm;

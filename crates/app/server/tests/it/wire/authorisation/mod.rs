@@ -50,11 +50,13 @@ fn what_anybody_may_ask_is_the_closed_list() {
         "/api/openapi.json",
         "/docs",
         "/docs/errors",
+        "/docs/live",
         "/docs/{file}",
         "/health",
         "/health/live",
         "/health/ready",
         "/metrics",
+        "/ws",
     ]
     .map(str::to_owned)
     .into();

@@ -248,6 +248,7 @@ impl Stage {
             "flags.update" => {
                 Question::at("/api/admin/feature-flags").with(json!({ "flags": { "shuttle_booking": true } }))
             }
+            "presence.list" => Question::at("/api/presence"),
             "rooms.list" => Question::at("/api/rooms"),
             "rooms.create" => {
                 let price = json!({ "amount_minor": 45_000, "currency": "GHS" });

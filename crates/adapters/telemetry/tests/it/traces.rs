@@ -1,6 +1,4 @@
 //! Spans on their way to a collector: one trace from a request to what is done for it later.
-#![cfg(feature = "otlp")]
-#![expect(clippy::unwrap_used, reason = "set-up of tests: a failure is a panic")]
 
 use std::{
     io::{Read, Write},

@@ -132,7 +132,7 @@ async fn a_socket_that_does_not_say_who_it_is_is_closed_after_three_seconds() {
     let mut silent = Client::connect(&app.base).await;
     let mut halfway = Raw::open(&app.base).await;
     // Half a message is none.
-    assert!(halfway.send(&text_frame("{\"type\":\"auth\"").split_at(9).0).await);
+    assert!(halfway.send(text_frame("{\"type\":\"auth\"").split_at(9).0).await);
     let (code, reason) = silent.closed().await;
     let after = opened.elapsed();
     assert_eq!((code, reason.is_empty()), (4_408, false), "{reason}");

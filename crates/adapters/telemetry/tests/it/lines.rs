@@ -1,5 +1,4 @@
 //! What a log line looks like.
-#![expect(clippy::unwrap_used, reason = "set-up of tests: a failure is a panic")]
 
 use std::{
     io::{self, Write},

@@ -1,5 +1,4 @@
 //! Log lines on their way to a file: none mixed, none lost without being counted, a file a day.
-#![expect(clippy::unwrap_used, reason = "set-up of tests: a failure is a panic")]
 
 use std::{
     fs,

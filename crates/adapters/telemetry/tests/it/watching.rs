@@ -1,5 +1,4 @@
 //! What is counted and remembered of requests, and how it is shown.
-#![expect(clippy::unwrap_used, reason = "set-up of tests: a failure is a panic")]
 
 use std::{
     sync::{

@@ -12,7 +12,7 @@ use std::{
 use domicile_booking::CreateRoom;
 use domicile_kernel::{AccountId, Currency, HostelId, Money, Role, Scope};
 use domicile_server::house::House;
-use domicile_testkit::socket::{Client, Got, auth, kind, text_frame};
+use domicile_testkit::socket::{Client, Got, Raw, auth, handshake, kind, text_frame};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -329,6 +329,54 @@ async fn nobody_misses_an_event_over_disconnects_and_killed_servers_on_postgres(
 async fn there_is_neither_gap_nor_repeat_between_replay_and_live_while_events_pour_in() {
     let plan = Plan { students: 10, managers: 10, disconnects: scaled(400, 10_000), kills: 0, pace: 160, pressing: 4 };
     nobody_misses_anything(On::Sqlite, plan).await;
+}
+
+/// The seam at its widest: what was missed is more than the connection takes at once, and goes on happening while it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_slowly_what_they_missed_misses_nothing_that_happens_meanwhile() {
+    // Less than a page, so that it is read from the log at once; more than the kernel holds for both sides.
+    const MISSED: usize = 480;
+    const MEANWHILE: usize = 30;
+    let stage = Stage::on(On::Sqlite).await;
+    let (late, early) = (stage.member(Role::Student).await, stage.member(Role::Student).await);
+    let mut owner = stage.ground.owner().await;
+    settled(&mut owner).await;
+    let place = super::crowd::head(&mut owner, stage.hostel).await;
+    let run = |from, to, pad| Run {
+        hostel: stage.hostel,
+        kind: "room.updated",
+        audience: "hostel".to_owned(),
+        from,
+        to,
+        pad,
+    };
+    commit(&mut owner, run(0, MISSED, 14_000)).await;
+    settled(&mut owner).await;
+    let (base, hostel) = (stage.node.base_url(), stage.hostel.to_string());
+    let mut bystander = Client::enter(&base, &early.token, &hostel).await;
+    let mut raw = Raw::connect(&base, Some(2_048)).await;
+    assert!(raw.send(handshake("/ws", &[]).as_bytes()).await);
+    assert_eq!(raw.answer().await.status, 101);
+    assert!(raw.send(&text_frame(&auth(&late.token, &hostel, Some(place)).to_string())).await);
+    assert!(raw.read_frame().await.is_some(), "auth_success");
+    // Whoever is live has heard it: so it was told, and the other one was not there for it.
+    for n in MISSED..MISSED + MEANWHILE {
+        commit(&mut owner, run(n, n + 1, 8)).await;
+        bystander.until(|message| message["data"]["n"] == n).await;
+    }
+    let mut numbers = Vec::new();
+    let mut live = false;
+    while numbers.len() < MISSED + MEANWHILE || !live {
+        let (first, payload) = raw.read_frame().await.expect("it stays open");
+        assert_eq!(first, 0x81);
+        let message: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        match kind(&message) {
+            "live" => live = true,
+            "room.updated" => numbers.push(message["data"]["n"].as_u64().unwrap()),
+            _ => panic!("{message}"),
+        }
+    }
+    assert_eq!(numbers, (0..(MISSED + MEANWHILE) as u64).collect::<Vec<_>>());
 }
 
 /// What the log no longer holds is said, and the client goes on from the present.
