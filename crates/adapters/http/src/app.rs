@@ -141,7 +141,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long the end of a connection may take.
 const END_WITHIN: Duration = Duration::from_secs(1);
 /// How long requests under way may take once the server is told to stop, in seconds.
-const STOP_WITHIN: u64 = 20;
+const STOP_WITHIN: u64 = 12;
 
 fn listen<T: Send + Sync + 'static>(
     listener: TcpListener,

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 
 /// The header a proxy appends its caller to.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -87,13 +87,14 @@ pub fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr
     if trusted.is_empty() {
         return client;
     }
-    let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
-    let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    // As bytes: a line that is no text must not be as if it were not there, for then the line before it would be believed.
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
     for hop in hops {
         if !trusted.iter().any(|network| network.contains(client)) {
             break;
         }
-        match hop_address(hop.trim()) {
+        match std::str::from_utf8(hop).ok().and_then(|hop| hop_address(hop.trim())) {
             Some(address) => client = plain(address),
             None => break,
         }
@@ -111,7 +112,7 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     use super::*;
 
@@ -141,6 +142,16 @@ mod tests {
         assert_eq!(from("10.1.2.3", &[], &trusted), "10.1.2.3");
         assert_eq!(from("10.1.2.3", &["198.51.100.1, unknown"], &trusted), "10.1.2.3");
         assert_eq!(from("10.1.2.3", &["10.0.0.1, 10.0.0.2"], &trusted), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_hop_that_is_no_text_hides_nobody() {
+        let trusted: Vec<Network> = vec!["127.0.0.1".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append(HeaderName::from_static(FORWARDED_FOR), HeaderValue::from_static("9.9.9.9"));
+        let line = HeaderValue::from_bytes(b"\xff, 1.2.3.4").unwrap();
+        headers.append(HeaderName::from_static(FORWARDED_FOR), line);
+        assert_eq!(address("127.0.0.1".parse().unwrap(), &headers, &trusted).to_string(), "1.2.3.4");
     }
 
     #[test]

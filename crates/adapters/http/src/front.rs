@@ -26,7 +26,7 @@ use crate::{
     client,
     error::ApiError,
     facts::Facts,
-    present,
+    limits, present,
     shell::Shell,
     version::{self, Meaning, Version},
 };
@@ -92,7 +92,7 @@ where
             "request",
             request_id = %facts.request_id,
             method = %facts.method,
-            endpoint = %facts.path,
+            endpoint = short(&facts.path),
             ip = facts.ip.map(tracing::field::display),
             user_agent = agent(request.headers()),
             operation = Empty,
@@ -103,6 +103,7 @@ where
         let shell = Rc::clone(&self.shell);
         let refused = refused.or_else(|| rewrite(&mut request, &meaning).err());
         if let Some(error) = refused {
+            let error = limits::flood(&shell, request.request()).err().unwrap_or(error);
             let response = request.error_response(error);
             return Box::pin(ready(Ok(finish(response, &facts, started, &shell, &span))));
         }
@@ -130,6 +131,16 @@ fn request_id(request: &ServiceRequest, shell: &Shell) -> RequestId {
 fn client_address(request: &ServiceRequest, shell: &Shell) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     Some(client::address(peer, request.headers(), &shell.config.trusted_proxies))
+}
+
+/// A path as it is told in the log: nobody fills it with one.
+pub(crate) fn short(path: &str) -> &str {
+    const LONGEST: usize = 256;
+    let mut end = path.len().min(LONGEST);
+    while !path.is_char_boundary(end) {
+        end -= 1;
+    }
+    path.get(..end).unwrap_or_default()
 }
 
 /// What the client says it is, as far as it is text and of a bearable length.

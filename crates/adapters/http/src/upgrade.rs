@@ -78,17 +78,17 @@ pub(crate) async fn answer(request: Request, connection: Framed<TcpStream, Codec
         "request",
         request_id = %facts.request_id,
         method = %facts.method,
-        endpoint = %facts.path,
+        endpoint = crate::front::short(&facts.path),
         ip = %ip,
         operation = OPERATION,
         user_id = Empty,
         hostel_id = Empty,
     );
     let tally = Tally::of_upgrade(&shell, ip);
-    let judged = match unreadable {
+    let judged = tally.came().and_then(|()| match unreadable {
         Some(error) => Err(error),
-        None => tally.came().and_then(|()| judge(&request, &facts, ip, &shell)),
-    };
+        None => judge(&request, &facts, ip, &shell),
+    });
     let observed =
         if facts.path == PATH { shell.watch.observed(OPERATION) } else { domicile_telemetry::Observed::UNMATCHED };
     let work = async {
@@ -175,6 +175,10 @@ fn handshake(request: &Request) -> Result<(), ApiError> {
     let bad = |message: &str| Err(ApiError::invalid_input(message));
     if request.version() < HttpVersion::HTTP_11 {
         return bad("A socket needs HTTP/1.1");
+    }
+    let body = request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    if body || request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return bad("A socket begins without a body");
     }
     for name in [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION] {
         if request.headers().get_all(&name).count() > 1 {

@@ -77,7 +77,7 @@ impl Default for RealtimeConfig {
             sockets_per_account: 20,
             sockets: 50_000,
             replays: 32,
-            replay_page: 500,
+            replay_page: 64,
             replay_patience: Duration::from_secs(30),
             subscriptions: 100,
             fan_out_at: 512,

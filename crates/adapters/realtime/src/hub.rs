@@ -3,9 +3,9 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,25 +22,23 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    RealtimeConfig, Rights,
+    RealtimeConfig,
     ending::Ending,
-    entry,
     frame::{Prepared, SESSION_REVOKED},
     hall::{Follows, Hall},
     peer::{Millis, Peer},
-    ports::{Door, EventLog, NotEntered, PresenceBook, Views},
+    ports::{Door, EventLog, PresenceBook, Views},
     presence::{self, Attendance},
     roll::Roll,
+    running::keep_running,
     session::Session,
+    standing,
+    strangers::Strangers,
     sweeper, topics,
 };
 
 /// So many sockets are served before others have a turn.
 const BREATH: usize = 256;
-/// So many standings are asked for again at a time.
-const ASKED_AT_A_TIME: usize = 32;
-/// How long is waited before a store that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// In how many steps, and over how long, every socket is told of a restart.
 const PARTING: (u32, Duration) = (20, Duration::from_millis(50));
 
@@ -143,38 +141,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sockets that are not let in yet, by address.
-#[derive(Default)]
-pub(crate) struct Strangers(Mutex<HashMap<IpAddr, u32>>);
-
-impl Strangers {
-    fn of(&self, ip: IpAddr) -> u32 {
-        lock(&self.0).get(&neighbourhood(ip)).copied().unwrap_or(0)
-    }
-
-    fn come(&self, ip: IpAddr) {
-        *lock(&self.0).entry(neighbourhood(ip)).or_insert(0) += 1;
-    }
-
-    pub(crate) fn leave(&self, ip: IpAddr) {
-        let (mut all, key) = (lock(&self.0), neighbourhood(ip));
-        if let Some(count) = all.get_mut(&key) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                all.remove(&key);
-            }
-        }
-    }
-}
-
-/// One household has a /64 of IPv6 for itself.
-fn neighbourhood(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(_) => ip.to_canonical(),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 impl Realtime {
     /// The hub on a runtime, with the tasks that it needs. They end when the last clone is dropped.
     #[must_use]
@@ -202,10 +168,17 @@ impl Realtime {
             ports,
         });
         let weak = || Arc::downgrade(&house);
-        runtime.spawn(sweeper::run(weak(), house.config.sweep_every));
-        runtime.spawn(presence::keep(weak(), house.config.presence_flush, house.config.presence_heartbeat));
-        runtime.spawn(presence::watch(weak(), house.config.presence_poll));
-        runtime.spawn(ask_again(weak(), asked));
+        let (sweep, flush, heartbeat, poll) = {
+            let config = &house.config;
+            (config.sweep_every, config.presence_flush, config.presence_heartbeat, config.presence_poll)
+        };
+        let of = weak();
+        runtime.spawn(keep_running("sweeper", move || sweeper::run(Weak::clone(&of), sweep)));
+        let of = weak();
+        runtime.spawn(keep_running("presence", move || presence::keep(Weak::clone(&of), flush, heartbeat)));
+        let of = weak();
+        runtime.spawn(keep_running("presence watch", move || presence::watch(Weak::clone(&of), poll)));
+        runtime.spawn(standing::ask_again(weak(), asked));
         Self { house }
     }
 
@@ -274,7 +247,9 @@ impl Realtime {
             let (Some(hall), Some(events)) = (self.house.hall_if_there(hostel), by_hostel.get(&hostel)) else {
                 continue;
             };
+            let spans = spans_of(events);
             self.house.tell(&hall, events).await;
+            drop(spans);
         }
         for event in events {
             self.mind(event);
@@ -295,7 +270,7 @@ impl Realtime {
     pub fn session_ended(&self, session: SessionId) {
         self.house.doubts.fetch_add(1, Ordering::SeqCst);
         for peer in self.house.roll.of_session(session) {
-            peer.end(&self.house.config, &Ending::REVOKED, self.house.millis());
+            peer.end_with(session, &self.house.config, &Ending::REVOKED, self.house.millis());
         }
     }
 
@@ -379,10 +354,15 @@ impl House {
 
     /// Has a socket's standing asked for again.
     pub(crate) fn doubt(&self, peer: &Arc<Peer>) {
-        if !peer.doubted.swap(true, Ordering::SeqCst) {
-            // Nobody asks any more only when the house is going down.
-            let _ = self.doubtful.send(Arc::clone(peer));
+        // Whoever is in doubt already is asked about until no doubt is newer than the answer.
+        if peer.doubts.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.ask_about(peer);
         }
+    }
+
+    pub(crate) fn ask_about(&self, peer: &Arc<Peer>) {
+        // Nobody asks any more only when the house is going down.
+        let _ = self.doubtful.send(Arc::clone(peer));
     }
 
     /// Forgets a socket. Called once, by its task as it ends.
@@ -457,36 +437,16 @@ impl House {
     }
 }
 
-/// Asks again how sockets stand, off every hot path.
-async fn ask_again(house: std::sync::Weak<House>, mut doubtful: mpsc::UnboundedReceiver<Arc<Peer>>) {
-    let at_a_time = Arc::new(Semaphore::new(ASKED_AT_A_TIME));
-    while let Some(peer) = doubtful.recv().await {
-        let Ok(turn) = Arc::clone(&at_a_time).acquire_owned().await else { return };
-        let Some(house) = house.upgrade() else { return };
-        tokio::spawn(async move {
-            let _turn = turn;
-            settle(&house, &peer).await;
-        });
+/// The spans of events on their way to sockets, each in the trace of what it happened in; they end when they are dropped.
+fn spans_of(events: &[&Event]) -> Vec<tracing::Span> {
+    if !domicile_telemetry::sending() {
+        return Vec::new();
     }
-}
-
-async fn settle(house: &House, peer: &Arc<Peer>) {
-    // Cleared first: a change while the store is asked is asked for again.
-    peer.doubted.store(false, Ordering::SeqCst);
-    let Some(member) = peer.member() else { return };
-    match house.ports.door.again(member.session, member.account, member.hostel()).await {
-        Ok(entered) => {
-            if let Some(member) = &mut peer.state().member {
-                member.rights = Rights::of(entered.account, &entered.actor);
-                member.expires_at = member.expires_at.min(entered.expires_at);
-            }
-            topics::reconsider(peer);
-        }
-        Err(NotEntered::Unavailable) => {
-            tokio::time::sleep(ASK_AGAIN).await;
-            house.doubt(peer);
-        }
-        Err(NotEntered::BadCredential(..)) => peer.end(&house.config, &Ending::REVOKED, house.millis()),
-        Err(refused @ NotEntered::NotAMember) => entry::turn_out(house, peer, refused),
-    }
+    let of = |event: &&Event| {
+        let span = tracing::debug_span!("live", event = event.kind, seq = event.seq);
+        domicile_telemetry::follow(&span, event.trace.as_deref());
+        span.in_scope(|| ());
+        span
+    };
+    events.iter().map(of).collect()
 }

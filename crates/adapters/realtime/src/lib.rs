@@ -16,6 +16,7 @@
 //! | subscriptions | `topics` |
 //! | one hostel's sockets, and the fan-out | `hall`, `hub` |
 //! | what is due by time | `sweeper` |
+//! | how somebody stands now | `standing` |
 //! | who is online | `presence` |
 //!
 //! Must never know: HTTP (a socket arrives with its handshake done), SQL, how a token is made.
@@ -33,7 +34,10 @@ mod presence;
 mod reader;
 pub mod rights;
 mod roll;
+mod running;
 mod session;
+mod standing;
+mod strangers;
 mod sweeper;
 mod topics;
 

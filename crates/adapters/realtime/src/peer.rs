@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -43,8 +43,8 @@ pub(crate) struct Peer {
     task: AtomicWaker,
     /// Nothing more can be done for it.
     over: AtomicBool,
-    /// Its standing is to be asked for again.
-    pub(crate) doubted: AtomicBool,
+    /// How often its standing came into doubt since it was last settled.
+    pub(crate) doubts: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -92,8 +92,8 @@ pub(crate) struct State {
     begun: bool,
     /// The kernel takes no more for now: the socket's task waits for it.
     blocked: bool,
-    /// When something last went out while something waited.
-    pub(crate) moved: Millis,
+    /// When something last went out, or nothing waited.
+    moved: Millis,
     /// When it is dropped, whatever it does, once it is ending.
     pub(crate) until: Millis,
     pub(crate) pinged: Millis,
@@ -118,22 +118,6 @@ pub(crate) enum Sent {
 
 impl Peer {
     pub(crate) fn new(id: u64, stream: TcpStream, ip: IpAddr, request_id: RequestId, now: Millis) -> Self {
-        let state = State {
-            phase: Phase::Stranger,
-            member: None,
-            cursor: 0,
-            topics: None,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            begun: false,
-            blocked: false,
-            moved: now,
-            until: Millis::MAX,
-            pinged: now,
-            unanswered: 0,
-            window: now,
-            counted: 0,
-        };
         Self {
             id,
             ip,
@@ -142,8 +126,8 @@ impl Peer {
             stream,
             task: AtomicWaker::new(),
             over: AtomicBool::new(false),
-            doubted: AtomicBool::new(false),
-            state: Mutex::new(state),
+            doubts: AtomicU32::new(0),
+            state: Mutex::new(State::new(now)),
         }
     }
 
@@ -180,6 +164,7 @@ impl Peer {
         if state.phase != Phase::Live {
             return false;
         }
+        let was_blocked = state.blocked;
         for event in events {
             let kept_up = state.tell(&self.stream, config, event);
             if !kept_up {
@@ -187,7 +172,7 @@ impl Peer {
                 return true;
             }
         }
-        self.push_out(&mut state);
+        self.push_rest(&mut state, was_blocked);
         false
     }
 
@@ -197,10 +182,12 @@ impl Peer {
         if state.phase == Phase::Ending {
             return;
         }
-        if !state.put(&self.stream, config, frame) {
+        let was_blocked = state.blocked;
+        if state.put(&self.stream, config, frame) {
+            self.push_rest(&mut state, was_blocked);
+        } else {
             self.end_in(&mut state, config, &Ending::SLOW, now);
         }
-        self.push_out(&mut state);
     }
 
     /// Sends one frame that is never too much: there is one of it in a socket's life.
@@ -233,6 +220,16 @@ impl Peer {
         self.end_in(&mut self.state(), config, ending, now);
     }
 
+    /// Ends it with a sign-in, unless it goes on under another by now; whether it does not.
+    pub(crate) fn end_with(&self, session: SessionId, config: &RealtimeConfig, ending: &Ending, now: Millis) -> bool {
+        let mut state = self.state();
+        let moved_on = state.member.as_ref().is_some_and(|member| member.session != session);
+        if !moved_on {
+            self.end_in(&mut state, config, ending, now);
+        }
+        !moved_on
+    }
+
     fn end_in(&self, state: &mut State, config: &RealtimeConfig, ending: &Ending, now: Millis) {
         if state.phase == Phase::Ending {
             return;
@@ -258,6 +255,16 @@ impl Peer {
         state.enqueue(close);
         self.push_out(state);
         self.task.wake();
+    }
+
+    /// Sends what is left after frames were put. When the kernel had enough in the middle of them, nobody waits yet for it
+    /// to take more: the socket's task must.
+    fn push_rest(&self, state: &mut State, was_blocked: bool) {
+        if state.blocked && !was_blocked {
+            self.task.wake();
+        } else {
+            self.push_out(state);
+        }
     }
 
     /// Sends what waits if the kernel takes it, and wakes the socket's task for the rest.
@@ -305,6 +312,25 @@ impl Peer {
 }
 
 impl State {
+    fn new(now: Millis) -> Self {
+        Self {
+            phase: Phase::Stranger,
+            member: None,
+            cursor: 0,
+            topics: None,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            begun: false,
+            blocked: false,
+            moved: now,
+            until: Millis::MAX,
+            pinged: now,
+            unanswered: 0,
+            window: now,
+            counted: 0,
+        }
+    }
+
     /// Queues or sends what one event is to this socket; false when it cannot keep up.
     fn tell(&mut self, stream: &TcpStream, config: &RealtimeConfig, event: &Prepared) -> bool {
         if event.seq <= self.cursor {
@@ -399,5 +425,31 @@ impl State {
 
     pub(crate) fn waits(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Whether what waits has not moved for so long. Looked at in every sweep: the time in which nothing waited, however
+    /// long the log was read meanwhile, is not held against the socket.
+    pub(crate) fn is_stuck(&mut self, patience: Duration, now: Millis) -> bool {
+        if self.queue.is_empty() {
+            self.moved = now;
+        }
+        now.saturating_sub(self.moved) >= patience.as_millis() as Millis && self.waits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_the_log_is_not_stuck_and_whoever_takes_nothing_is() {
+        let patience = Duration::from_secs(30);
+        let mut state = State::new(0);
+        // Nothing waits while the log is read for a minute.
+        assert!(!state.is_stuck(patience, 60_000));
+        state.enqueue(Bytes::from_static(b"a page"));
+        assert!(!state.is_stuck(patience, 60_500));
+        assert!(!state.is_stuck(patience, 89_999));
+        assert!(state.is_stuck(patience, 90_000));
     }
 }

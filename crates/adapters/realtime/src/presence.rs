@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -30,8 +30,12 @@ impl Attendance {
         Self { node, changed: Mutex::default() }
     }
 
+    fn changed(&self) -> MutexGuard<'_, HashSet<(HostelId, AccountId)>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn mark(&self, hostel: HostelId, account: AccountId) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert((hostel, account));
+        self.changed().insert((hostel, account));
     }
 
     /// A socket of somebody was let in.
@@ -55,11 +59,13 @@ impl Attendance {
 
     /// Writes down who came and went.
     pub(crate) async fn flush(&self, house: &House) -> Result<(), StoreError> {
-        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        let changed = std::mem::take(&mut *self.changed());
         if changed.is_empty() {
             return Ok(());
         }
-        let mut changes: Vec<Presence> = changed
+        let mut unwritten = Unwritten { of: self, changed };
+        let mut changes: Vec<Presence> = unwritten
+            .changed
             .iter()
             .map(|(hostel, account)| Presence {
                 hostel: *hostel,
@@ -69,8 +75,8 @@ impl Attendance {
             .collect();
         changes.sort_unstable_by_key(|change| (change.hostel, change.account));
         let noted = house.ports.presence.note(self.node, &changes, house.ports.clock.now()).await;
-        if noted.is_err() {
-            self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(changed);
+        if noted.is_ok() {
+            unwritten.changed.clear();
         }
         noted
     }
@@ -85,7 +91,7 @@ impl Attendance {
             .flat_map(|hall| hall.everybody().into_iter().map(|(account, _)| (hall.hostel, account)))
             .collect();
         if confirmed != here.len() as u64 {
-            self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(here);
+            self.changed().extend(here);
             self.flush(house).await?;
         }
         house.ports.presence.remove(None, now.minus(house.config.presence_lost)).await
@@ -94,6 +100,18 @@ impl Attendance {
     /// Removes what was written down for this node, when it ends.
     pub(crate) async fn close(&self, house: &House) -> Result<(), StoreError> {
         house.ports.presence.remove(Some(self.node), Instant::from_micros(0)).await
+    }
+}
+
+/// What is being written down. Unless that went well it is changed still, also when the writing panicked.
+struct Unwritten<'a> {
+    of: &'a Attendance,
+    changed: HashSet<(HostelId, AccountId)>,
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.of.changed().extend(self.changed.drain());
     }
 }
 

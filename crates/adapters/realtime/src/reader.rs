@@ -227,20 +227,33 @@ mod tests {
             seed ^= seed << 17;
             seed % sides
         };
+        // Payloads are pieces of this: a million of them, made byte by byte, would be most of the test.
+        let noise: Vec<u8> = (0..16_384).map(|_| dice(256) as u8).collect();
         let mut reader = Reader::default();
-        let mut largest = 0;
+        let (mut largest, mut whole) = (0, 0);
         for _ in 0..frames {
             let bytes: Vec<u8> = match dice(4) {
                 0 => (0..dice(40)).map(|_| dice(256) as u8).collect(),
                 kind => {
-                    let length = [0, 1, 5, 125, 126, 300, 4_096][dice(7) as usize];
-                    let payload: Vec<u8> = (0..length).map(|_| dice(256) as u8).collect();
+                    let message = br#"{"type":"subscribe","topic":"presence","id":null}"#;
+                    let payload = match dice(100) {
+                        0..40 => &message[..dice(message.len() as u64 + 1) as usize],
+                        sort => {
+                            let length = match sort {
+                                40..98 => [0, 1, 5, 40, 125, 126][dice(6) as usize],
+                                98 => 300,
+                                _ => 4_096,
+                            };
+                            let from = dice((noise.len() - length) as u64) as usize;
+                            &noise[from..from + length]
+                        }
+                    };
                     let first = if kind == 1 {
                         dice(256)
                     } else {
                         [0x81, 0x01, 0x00, 0x80, 0x89, 0x8a, 0x88][dice(7) as usize]
                     };
-                    let mut frame = masked(first as u8, &payload);
+                    let mut frame = masked(first as u8, payload);
                     if dice(8) == 0 {
                         frame.truncate(dice(frame.len() as u64 + 1) as usize);
                     }
@@ -250,7 +263,9 @@ mod tests {
             reader.buffer.extend_from_slice(&bytes);
             loop {
                 match reader.next(4_096) {
-                    Ok(Some(Incoming::Text(text))) => drop(crate::message::ClientMessage::parse(&text)),
+                    Ok(Some(Incoming::Text(text))) => {
+                        whole += u32::from(crate::message::ClientMessage::parse(&text).is_ok());
+                    }
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(_) => {
@@ -262,16 +277,11 @@ mod tests {
             largest = largest.max(reader.buffer.capacity() + reader.message.capacity());
         }
         assert!(largest < 64 * 1024, "{largest} bytes were held");
+        assert!(whole > 0, "not one of them was a message: the storm is too wild to come far");
     }
 
     #[test]
-    fn random_and_malformed_frames_cost_neither_a_panic_nor_memory() {
-        storm(100_000);
-    }
-
-    #[test]
-    #[cfg(not(debug_assertions))]
-    fn a_million_of_them_neither() {
+    fn a_million_random_and_malformed_frames_cost_neither_a_panic_nor_memory() {
         storm(1_000_000);
     }
 }

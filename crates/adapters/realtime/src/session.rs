@@ -58,8 +58,13 @@ impl Session {
                 self.peer.answer_close(code, self.house.millis());
                 return Ok(Turn::On);
             }
-            self.peer.state().unanswered = 0;
-            let counts = matches!(incoming, Incoming::Text(_) | Incoming::Ping(_));
+            let awaited = std::mem::take(&mut self.peer.state().unanswered) > 0;
+            // A pong that nobody asked for costs as much as a message.
+            let counts = match &incoming {
+                Incoming::Text(_) | Incoming::Ping(_) => true,
+                Incoming::Pong => !awaited,
+                Incoming::Piece | Incoming::Close(_) => false,
+            };
             if counts && !self.may_speak()? {
                 continue;
             }

@@ -57,6 +57,7 @@ fn due(house: &House, peer: &Peer) -> Due {
     let now = house.millis();
     let past = |since: u64, patience: Duration| now.saturating_sub(since) >= patience.as_millis() as u64;
     let mut state = peer.state();
+    let stuck = state.is_stuck(config.replay_patience, now);
     match state.phase {
         Phase::Ending if now >= state.until => return Due::Drop,
         Phase::Ending | Phase::AtTheDoor => return Due::Nothing,
@@ -70,7 +71,7 @@ fn due(house: &House, peer: &Peer) -> Due {
     if state.phase == Phase::CatchingUp {
         // It reads, or is read for, at its own pace; only who takes nothing at all is given up.
         state.pinged = now;
-        if state.waits() && past(state.moved, config.replay_patience) {
+        if stuck {
             house.count_slow();
             return Due::End(Ending::SLOW);
         }

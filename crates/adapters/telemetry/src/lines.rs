@@ -26,6 +26,9 @@ const WAITING: usize = 8 * 1024 * 1024;
 /// The writer gathers lines this long before it writes them, so that many lines are one call to the system.
 const GATHERED: Duration = Duration::from_millis(2);
 
+/// How much room for lines is kept between bursts, in bytes.
+const KEPT: usize = 64 * 1024;
+
 /// Dropped since the process began, by every writer of it.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -130,13 +133,16 @@ impl Shared {
             let ended = waiting.ended;
             drop(waiting);
             for sink in &mut *sinks {
-                // A full disk or a closed terminal must not end the process, nor keep the other sink from its lines.
+                // A full disk or a closed terminal must not end the process, nor keep the other sink from its lines. One that
+                // neither takes nor refuses does: then lines are dropped, and counted.
                 let _unwritten = sink.write_all(&taken).and_then(|()| sink.flush());
             }
             if ended && taken.is_empty() {
                 return;
             }
             taken.clear();
+            // What a burst needed is not kept for ever.
+            taken.shrink_to(KEPT);
         }
     }
 }

@@ -127,7 +127,7 @@ impl AfterCommit {
         }
         if let Some(standings) = self.standings.get() {
             match kind.split_once('.') {
-                Some(("session", _)) => standings.forget_session(SessionId::new(aggregate)),
+                Some(("session", "revoked")) => standings.forget_session(SessionId::new(aggregate)),
                 Some(("user", _)) => standings.forget_account(AccountId::new(aggregate)),
                 Some(("hostel" | "feature_flags", _)) => standings.forget_hostel(HostelId::new(aggregate)),
                 _ => {}
@@ -135,11 +135,21 @@ impl AfterCommit {
         }
     }
 
+    /// Outdates everything that is kept.
+    pub fn outdate_all(&self) {
+        if let Some(cache) = self.cache.get() {
+            cache.generations().bump_all();
+        }
+        if let Some(standings) = self.standings.get() {
+            standings.forget_all();
+        }
+    }
+
     /// Has sockets end, or their rights asked for again, without waiting for the event to come round by the log.
     fn mind(&self, change: Change) {
         let Some(live) = self.live.get() else { return };
         match change.kind.split_once('.') {
-            Some(("session", _)) => live.session_ended(SessionId::new(change.aggregate_id)),
+            Some(("session", "revoked")) => live.session_ended(SessionId::new(change.aggregate_id)),
             Some(("user", _)) => live.standing_changed(Concerned::Account(AccountId::new(change.aggregate_id))),
             Some(("hostel", _)) => live.standing_changed(Concerned::Hostel(HostelId::new(change.aggregate_id))),
             _ => {}

@@ -16,6 +16,8 @@ use domicile_realtime::Realtime;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::background::{Stop, stopped};
+
 /// At most this many refusals wait to be written; more are counted and dropped.
 const QUEUE: usize = 1_024;
 
@@ -82,9 +84,18 @@ pub struct NotesLoop {
 }
 
 impl NotesLoop {
-    /// Writes until every [`Notes`] is gone.
-    pub async fn run(mut self, database: Database) {
-        while let Some((call, entry)) = self.waiting.recv().await {
+    /// Writes until told to end, and then what is waiting still.
+    pub async fn run(mut self, database: Database, mut stop: Stop) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = self.waiting.recv() => next,
+                () = stopped(&mut stop) => {
+                    self.waiting.close();
+                    self.waiting.recv().await
+                }
+            };
+            let Some((call, entry)) = next else { return };
             // A refusal at a hostel's door is filed there, though the caller is no member; one without a hostel under the account.
             let scope = match (call.hostel, call.actor.account()) {
                 (Some(hostel), _) => Scope::Hostel(hostel),

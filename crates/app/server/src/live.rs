@@ -17,13 +17,17 @@ use domicile_access::{
 use domicile_booking::FrontDesk;
 use domicile_cache::Standings;
 use domicile_db::Database;
-use domicile_http::ports::{Crowded, Newcomer, Sockets};
+use domicile_http::ports::{Crowded, Newcomer, RefusalSink as _, Refused, Sockets};
 use domicile_kernel::{
-    AccountId, Call, Clock, Event, Fault as _, HostelId, Instant, RequestId, SessionId, StoreError, fault::Kind,
+    AccountId, Call, Clock, Code, Event, Fault as _, HostelId, Instant, Refusal, RequestId, Scope, SessionId,
+    StoreError, fault::Kind,
 };
 use domicile_realtime::{
     NoRoom, Ports, Realtime,
-    ports::{Credential, Door, Entered, EventLog, NotEntered, Presence, PresenceBook, Present, Reach, Refused, Views},
+    ports::{
+        Credential, Door, Entered, EventLog, NotEntered, Presence, PresenceBook, Present, Reach, Refused as NotShown,
+        Views,
+    },
 };
 use serde_json::Value;
 use tokio::{sync::Notify, time::Instant as Stopwatch};
@@ -31,14 +35,15 @@ use uuid::Uuid;
 
 use crate::{
     background::{Stop, stopped},
+    gate::Notes,
     house::House,
 };
 
 /// The hub of this process, on the runtime this is called on.
 #[must_use]
-pub fn realtime(house: &House) -> Realtime {
+pub fn realtime(house: &House, notes: Arc<Notes>) -> Realtime {
     let ports = Ports {
-        door: Arc::new(Doorkeeper(house.admissions.clone())),
+        door: Arc::new(Doorkeeper { admissions: house.admissions.clone(), notes }),
         log: Arc::new(Log(house.database.clone())),
         views: Arc::new(Records(house.front_desk.clone())),
         presence: Arc::new(Register(house.database.clone())),
@@ -48,8 +53,14 @@ pub fn realtime(house: &House) -> Realtime {
     Realtime::start(house.settings.realtime.clone(), ports, &tokio::runtime::Handle::current())
 }
 
-/// Admission as the hub's door.
-struct Doorkeeper(Admissions);
+/// Admission as the hub's door. What the audit trail wants to know of requests it wants to know of sockets (J17, W6).
+struct Doorkeeper {
+    admissions: Admissions,
+    notes: Arc<Notes>,
+}
+
+/// How the way in is called in the audit trail, as among the operations.
+const OPERATION: &str = "live.socket";
 
 fn entered(admission: Admission, hostel: HostelId) -> Result<Entered, NotEntered> {
     let who = (admission.actor.account(), admission.actor.session());
@@ -81,18 +92,34 @@ impl Door for Doorkeeper {
         &self,
         credential: Credential,
         hostel: HostelId,
-        _ip: IpAddr,
-        _request_id: &RequestId,
+        ip: IpAddr,
+        request_id: &RequestId,
     ) -> Result<Entered, NotEntered> {
+        let call = |actor| Call { ip: Some(ip), ..Call::new(actor, Scope::Hostel(hostel), request_id.clone()) };
         let admission = match credential {
-            Credential::Token(token) => self.0.admit(Some(&token), HostelRequirement::Required(Some(hostel))).await,
-            Credential::Ticket(ticket) => self.0.redeem(&ticket, hostel).await,
+            Credential::Token(token) => {
+                let asked = HostelRequirement::Required(Some(hostel));
+                let admission = self.admissions.admit(Some(&token), asked).await;
+                if let Err(AdmissionError::Refused(Refusal::NotAMember)) = &admission
+                    && let Ok(known) = self.admissions.admit(Some(&token), HostelRequirement::NotNeeded).await
+                {
+                    let refused = Refused { operation: OPERATION, code: Code::Forbidden, required: None, target: None };
+                    self.notes.refused(&call(known.actor), refused);
+                }
+                admission
+            }
+            Credential::Ticket(ticket) => self.admissions.redeem(&ticket, hostel).await,
         };
+        if let Ok(admission) = &admission
+            && admission.entered_as_super_admin
+        {
+            self.notes.entered(&call(admission.actor.clone()), OPERATION);
+        }
         admission.map_err(not_entered).and_then(|admission| entered(admission, hostel))
     }
 
     async fn again(&self, session: SessionId, account: AccountId, hostel: HostelId) -> Result<Entered, NotEntered> {
-        let admission = self.0.readmit(session, account, hostel).await;
+        let admission = self.admissions.readmit(session, account, hostel).await;
         admission.map_err(not_entered).and_then(|admission| entered(admission, hostel))
     }
 }
@@ -117,13 +144,13 @@ struct Records(FrontDesk);
 
 #[async_trait]
 impl Views for Records {
-    async fn booking(&self, call: &Call, id: Uuid) -> Result<Value, Refused> {
-        let view = self.0.booking(call, id.into()).await.map_err(|error| Box::new(error) as Refused)?;
+    async fn booking(&self, call: &Call, id: Uuid) -> Result<Value, NotShown> {
+        let view = self.0.booking(call, id.into()).await.map_err(|error| Box::new(error) as NotShown)?;
         Ok(serde_json::to_value(view).unwrap_or_default())
     }
 
-    async fn room(&self, call: &Call, id: Uuid) -> Result<Value, Refused> {
-        let view = self.0.room(call, id.into()).await.map_err(|error| Box::new(error) as Refused)?;
+    async fn room(&self, call: &Call, id: Uuid) -> Result<Value, NotShown> {
+        let view = self.0.room(call, id.into()).await.map_err(|error| Box::new(error) as NotShown)?;
         Ok(serde_json::to_value(view).unwrap_or_default())
     }
 }
@@ -204,11 +231,14 @@ pub async fn watch_sessions(
     mut stop: Stop,
 ) {
     let mut dealt: HashMap<SessionId, Instant> = HashMap::new();
+    // When it was last asked and answered: after an outage the question reaches back over it.
+    let mut since = clock.now();
     loop {
         let check = standings.check();
         let now = clock.now();
-        match database.revoked_since(now.minus(ASK_EVERY)).await {
+        match database.revoked_since(since).await {
             Ok(ended) => {
+                since = now;
                 let lately: HashSet<SessionId> = ended.iter().map(|(session, ..)| *session).collect();
                 for session in &lately {
                     if !dealt.contains_key(session) {
@@ -263,6 +293,8 @@ pub async fn follow(
             () = stopped(&mut stop) => return,
         }
     };
+    // One that begins anew has passed events by: what they made old is forgotten, whatever it was.
+    after.outdate_all();
     live.following();
     loop {
         match database.events_after(position, MOST).await {

@@ -52,8 +52,8 @@ impl Backstage {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let (notes, notes_loop) = Notes::new(house.ambient.clone());
-        tasks.spawn(notes_loop.run(house.database.clone()));
-        let dropped = notes.dropped();
+        tasks.spawn(notes_loop.run(house.database.clone(), stopped.clone()));
+        let (dropped, notes) = (notes.dropped(), Arc::new(notes));
         let worker = Arc::new(house.worker());
         worker.plan_sweeps().await.context("the sweeps could not be planned")?;
         let heard = Arc::new(Notify::new());
@@ -70,7 +70,7 @@ impl Backstage {
             let (database, heard, stopped) = (database.clone(), Arc::clone(&heard), stopped.clone());
             move || background::listen(database.clone(), Arc::clone(&heard), stopped.clone())
         }));
-        let live = live::realtime(house);
+        let live = live::realtime(house, Arc::clone(&notes));
         house.after.tell(&live);
         let caught_up = Arc::new(live::CaughtUp::default());
         tasks.spawn(kept_up("follower", {
@@ -106,7 +106,7 @@ impl Backstage {
             config: http_config(&house.settings, &house.ambient)?,
             ambient: house.ambient.clone(),
             gate: Arc::new(house.admissions.clone()),
-            refusals: Arc::new(notes),
+            refusals: notes,
             limits: Arc::new(house.settings.rate_limits.clone()),
             limiter,
             cache: Arc::new(Kept(Arc::clone(&house.cache))),
@@ -183,6 +183,12 @@ fn http_config(settings: &Settings, ambient: &Ambient) -> anyhow::Result<HttpCon
     })
 }
 
+/// How long sending every socket away may take; it takes about a second.
+const PARTING: Duration = Duration::from_secs(3);
+/// How long what runs beside the requests may take to end, and the database to be left. With a drain of five seconds, these and
+/// the twelve that requests are given, a process ends within thirty.
+const ENDING: Duration = Duration::from_secs(4);
+
 /// Serves until told to end.
 pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -214,17 +220,22 @@ pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> any
         tracing::info!(seconds = drain.as_secs(), "draining");
         front.wellness.drain();
         // Sockets come back elsewhere while requests are still served here.
-        tokio::spawn(async move { front.live.close_all().await });
+        let parting = tokio::spawn(async move { front.live.close_all().await });
         tokio::select! {
             () = tokio::time::sleep(drain) => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        if tokio::time::timeout(PARTING, parting).await.is_err() {
+            tracing::warn!("some sockets were not sent away in time");
+        }
         handle.stop(true).await;
         serving.await.context("the HTTP server ended")??;
     }
-    backstage.end(Duration::from_secs(10)).await;
-    house.database.close().await;
+    backstage.end(ENDING).await;
+    if tokio::time::timeout(ENDING, house.database.close()).await.is_err() {
+        tracing::warn!("some connections to the database were not closed in time");
+    }
     tracing::info!("ended");
     Ok(())
 }

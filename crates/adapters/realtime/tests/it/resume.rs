@@ -166,7 +166,7 @@ async fn between_replay_and_live_there_is_neither_gap_nor_duplicate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_replay_waits_for_its_reader_and_not_in_memory() {
-    let world = World::new();
+    let world = World::with(|config| config.replay_page = 500);
     world.door.admit(1, hostel(1), Role::Student);
     let padding = "x".repeat(12 * 1024);
     for _ in 0..1_500 {

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{World, frame, hostel, pour, until};
+use crate::support::{Client, World, frame, hostel, pour, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_never_reads_is_ended_and_the_others_get_everything_in_order() {
@@ -92,4 +92,22 @@ async fn who_wakes_up_reads_whole_frames_and_the_reason() {
     assert_eq!(code, 4008);
     assert!(last > 0);
     assert!(!matches!(client.0.next().await, Some(Ok(Message::Text(_)))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_kernel_does_not_take_of_many_events_told_at_once_follows_unasked() {
+    const EVENTS: i64 = 200;
+    let world = World::with(|config| config.queue_bytes = 16 * 1024 * 1024);
+    world.door.admit(1, hostel(1), Role::Student);
+    let mut client = Client::over(world.narrow().await).await;
+    client.auth(1, hostel(1)).await;
+    client.hears_nothing().await;
+    let data = json!({ "padding": "x".repeat(12 * 1024) });
+    let events: Vec<_> =
+        (0..EVENTS).map(|_| world.log.happen(hostel(1), "room.updated", Audience::Hostel, data.clone())).collect();
+    world.publish(&events).await;
+    // Says nothing meanwhile, which would wake the socket's task.
+    for seq in 1..=EVENTS {
+        assert_eq!(client.next().await["seq"], seq);
+    }
 }

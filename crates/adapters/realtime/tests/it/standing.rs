@@ -114,3 +114,46 @@ async fn a_store_that_is_away_is_asked_until_it_answers() {
     world.door.away.store(false, Ordering::SeqCst);
     assert_eq!(client.closed(|_| ()).await.0, 4403);
 }
+
+/// Asked about again, and the answer is decided and on its way.
+async fn asked(world: &World, change: impl FnOnce()) {
+    let knocks = world.door.knocks.load(Ordering::SeqCst);
+    change();
+    world.realtime.standing_changed(Concerned::Account(account(1)));
+    until("asked again", || world.door.knocks.load(Ordering::SeqCst) > knocks).await;
+}
+
+const SLOW: Duration = Duration::from_millis(500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_does_not_undo_a_later_one() {
+    let world = World::new();
+    world.door.admit(1, hostel(1), Role::Manager);
+    let mut client = world.member(1, hostel(1)).await;
+    *world.door.slow_again.lock().unwrap() = SLOW;
+    asked(&world, || world.door.admit(1, hostel(1), Role::Student)).await;
+    *world.door.slow_again.lock().unwrap() = Duration::ZERO;
+    asked(&world, || world.door.admit(1, hostel(1), Role::Manager)).await;
+    // By then the first answer has come, whenever the second was asked for.
+    tokio::time::sleep(2 * SLOW).await;
+    let audience = Audience::Person(account(9), Permission::BookingsReadAll);
+    world.publish(&[world.log.happen(hostel(1), "booking.created", audience, json!({}))]).await;
+    assert_eq!(client.next().await["seq"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_about_a_sign_in_that_was_left_ends_nothing() {
+    let world = World::new();
+    world.door.admit(1, hostel(1), Role::Student);
+    let mut client = world.member(1, hostel(1)).await;
+    *world.door.slow_again.lock().unwrap() = SLOW;
+    asked(&world, || {
+        world.door.ended.lock().unwrap().insert(session(1));
+    })
+    .await;
+    client.send(json!({ "type": "auth", "token": "t1@2", "hostel_id": hostel(1) })).await;
+    assert_eq!(client.next().await["type"], "auth_success");
+    let knocks = world.door.knocks.load(Ordering::SeqCst);
+    until("asked about the new one", || world.door.knocks.load(Ordering::SeqCst) > knocks).await;
+    client.hears_nothing().await;
+}

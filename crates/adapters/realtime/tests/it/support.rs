@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use domicile_kernel::{
-    AccountId, Actor, Audience, Call, Code, Event, EventId, Fault, Flags, HostelId, Instant, Permission, RequestId,
-    Role, SessionId, StoreError, Who, ports::fixed::FixedClock,
+    AccountId, Actor, Audience, Call, Clock, Code, Event, EventId, Fault, Flags, HostelId, Instant, Permission,
+    RequestId, Role, SessionId, StoreError, Who, ports::fixed::FixedClock,
 };
 use domicile_realtime::{
     Newcomer, Ports, Realtime, RealtimeConfig,
@@ -22,7 +22,10 @@ use domicile_realtime::{
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role as Side},
@@ -53,6 +56,10 @@ pub(crate) struct FakeDoor {
     pub(crate) away: AtomicBool,
     /// Keeps whoever knocks waiting, after it was decided.
     pub(crate) slow: Mutex<Duration>,
+    /// The same for who is asked about again.
+    pub(crate) slow_again: Mutex<Duration>,
+    /// Panics when it is next asked about somebody again.
+    pub(crate) falls: AtomicBool,
     pub(crate) knocks: AtomicU64,
 }
 
@@ -101,8 +108,12 @@ impl Door for FakeDoor {
     }
 
     async fn again(&self, session: SessionId, account: AccountId, hostel: HostelId) -> Result<Entered, NotEntered> {
+        let stands = self.stand(session, account, hostel);
+        let slow = *self.slow_again.lock().unwrap();
         self.knocks.fetch_add(1, Ordering::SeqCst);
-        self.stand(session, account, hostel)
+        assert!(!self.falls.swap(false, Ordering::SeqCst), "on purpose");
+        tokio::time::sleep(slow).await;
+        stands
     }
 }
 
@@ -223,11 +234,16 @@ type Row = (HostelId, AccountId, Uuid);
 pub(crate) struct FakeBook {
     pub(crate) rows: Mutex<HashMap<Row, (Instant, Instant)>>,
     pub(crate) away: AtomicBool,
+    /// Panics when something is next written down.
+    pub(crate) note_falls: AtomicBool,
+    /// Panics when it is next read.
+    pub(crate) who_falls: AtomicBool,
 }
 
 #[async_trait]
 impl PresenceBook for FakeBook {
     async fn note(&self, node: Uuid, changes: &[Presence], now: Instant) -> Result<(), StoreError> {
+        assert!(!self.note_falls.swap(false, Ordering::SeqCst), "on purpose");
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Transient("away".into()));
         }
@@ -249,6 +265,7 @@ impl PresenceBook for FakeBook {
     }
 
     async fn who(&self, hostel: HostelId, since: Instant) -> Result<Vec<Present>, StoreError> {
+        assert!(!self.who_falls.swap(false, Ordering::SeqCst), "on purpose");
         let rows = self.rows.lock().unwrap();
         let mut all: HashMap<AccountId, Instant> = HashMap::new();
         for ((of, account, _), (from, seen)) in rows.iter() {
@@ -268,6 +285,19 @@ impl PresenceBook for FakeBook {
     }
 }
 
+/// A clock that may panic once.
+pub(crate) struct FakeClock {
+    shows: Arc<FixedClock>,
+    pub(crate) falls: AtomicBool,
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Instant {
+        assert!(!self.falls.swap(false, Ordering::SeqCst), "on purpose");
+        self.shows.now()
+    }
+}
+
 /// A hub and what it stands on.
 pub(crate) struct World {
     pub(crate) realtime: Realtime,
@@ -275,6 +305,8 @@ pub(crate) struct World {
     pub(crate) log: Arc<FakeLog>,
     pub(crate) book: Arc<FakeBook>,
     pub(crate) clock: Arc<FixedClock>,
+    /// The same, as the hub sees it.
+    pub(crate) hands: Arc<FakeClock>,
     pub(crate) node: Uuid,
     listener: TcpListener,
 }
@@ -301,17 +333,18 @@ impl World {
         change(&mut config);
         let (door, log, book) = (Arc::default(), Arc::default(), Arc::default());
         let (clock, node) = (FixedClock::at("2026-11-21T10:00:00Z"), Uuid::from_u128(0xAAAA));
+        let hands = Arc::new(FakeClock { shows: clock.clone(), falls: AtomicBool::new(false) });
         let ports = Ports {
             door: Arc::clone(&door) as Arc<dyn Door>,
             log: Arc::clone(&log) as Arc<dyn EventLog>,
             views: Arc::new(FakeViews),
             presence: Arc::clone(&book) as Arc<dyn PresenceBook>,
-            clock: clock.clone(),
+            clock: Arc::clone(&hands) as Arc<dyn Clock>,
             node,
         };
         let realtime = Realtime::start(config, ports, &tokio::runtime::Handle::current());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { realtime, door, log, book, clock, node, listener }
+        Self { realtime, door, log, book, clock, hands, node, listener }
     }
 
     /// A bare connection behind its handshake.
@@ -324,13 +357,30 @@ impl World {
         let (accepted, _) = self.listener.accept().unwrap();
         accepted.set_nonblocking(true).unwrap();
         stream.set_nodelay(true).unwrap();
+        self.welcome(accepted, early);
+        stream
+    }
+
+    /// A connection through which little goes at a time.
+    pub(crate) async fn narrow(&self) -> TcpStream {
+        const BYTES: u32 = 16 * 1024;
+        let [ours, theirs] = [TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap()];
+        ours.set_send_buffer_size(BYTES).unwrap();
+        theirs.set_recv_buffer_size(BYTES).unwrap();
+        ours.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let ours = ours.listen(1).unwrap();
+        let (accepted, stream) = tokio::join!(ours.accept(), theirs.connect(ours.local_addr().unwrap()));
+        self.welcome(accepted.unwrap().0.into_std().unwrap(), b"");
+        stream.unwrap()
+    }
+
+    fn welcome(&self, accepted: std::net::TcpStream, early: &[u8]) {
         self.realtime.welcome(Newcomer {
             stream: accepted,
             early: Bytes::copy_from_slice(early),
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: RequestId::accept("req_test").unwrap(),
         });
-        stream
     }
 
     pub(crate) async fn connect(&self) -> Client {

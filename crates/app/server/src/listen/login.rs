@@ -66,7 +66,9 @@ impl Server {
         if status.is_success() {
             return Ok(told.get_mut("data").map(Value::take).unwrap_or_default());
         }
-        let message = told.get("message").and_then(Value::as_str).unwrap_or("it does not say why").to_owned();
+        let message = told.get("message").and_then(Value::as_str).unwrap_or("it does not say why");
+        // What a server says is not believed to be harmless to a terminal.
+        let message = super::line::plain(message);
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(Refused::Unreachable(message));
         }
@@ -97,7 +99,8 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 impl Session {
     fn of(tokens: &Value) -> Self {
-        let lives = Duration::from_secs(tokens.get("expires_in").and_then(Value::as_u64).unwrap_or(3_600));
+        let lives = tokens.get("expires_in").and_then(Value::as_u64).unwrap_or(3_600).min(86_400);
+        let lives = Duration::from_secs(lives);
         Self {
             access: text(tokens, "access_token").to_owned(),
             refresh: text(tokens, "refresh_token").to_owned(),
@@ -189,11 +192,13 @@ fn only_hostel(signed_in: &Value) -> anyhow::Result<String> {
         .map(|all| all.iter().filter(|hostel| text(hostel, "status") == "active").collect())
         .unwrap_or_default();
     match hostels.as_slice() {
-        [one] => Ok(text(one, "id").to_owned()),
+        [one] => Ok(super::line::plain(text(one, "id"))),
         [] => bail!("you are a member of no hostel; say which one you want to enter, by --hostel"),
         many => {
-            let names: Vec<String> =
-                many.iter().map(|hostel| format!("{} ({})", text(hostel, "id"), text(hostel, "name"))).collect();
+            let names: Vec<String> = many
+                .iter()
+                .map(|hostel| super::line::plain(&format!("{} ({})", text(hostel, "id"), text(hostel, "name"))))
+                .collect();
             bail!("say which hostel, by --hostel: {}", names.join(", "))
         }
     }

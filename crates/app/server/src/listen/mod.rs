@@ -93,7 +93,7 @@ fn topic(text: &str) -> anyhow::Result<(String, Option<String>)> {
 /// Tells the person at the terminal something that is no event. On the other stream, so that pipes carry events only.
 fn notice(text: &str) {
     // Whoever closed it does not want to know.
-    let _ = writeln!(std::io::stderr().lock(), "-- {text}");
+    let _ = writeln!(std::io::stderr().lock(), "-- {}", line::plain(text));
 }
 
 impl Listening {
@@ -101,7 +101,7 @@ impl Listening {
         loop {
             match self.once().await {
                 End::Unread => return Ok(()),
-                End::Never(why) => bail!(why),
+                End::Never(why) => bail!(line::plain(&why)),
                 End::Again(why) => notice(&format!("{why}; again in {:.1} s", self.pause.as_secs_f64())),
             }
             sleep(self.pause).await;

@@ -16,7 +16,6 @@ mod live;
 mod panics;
 mod process;
 mod races;
-mod secrets;
 mod sockets;
 mod support;
 mod watched;

@@ -74,20 +74,69 @@ async fn behind_one_trusted_address_one_persons_failures_do_not_shut_out_the_nex
     app.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_codes_from_elsewhere_do_not_spend_the_owners_code() {
-    let app = TestApp::limited().await;
-    let email = "ama@new.example";
+/// Another code than this one.
+fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+/// Ten thousand tries at a code that are all refused, from so many networks; the limit lets five of each through to be judged.
+async fn ten_thousand_tries(app: &TestApp, path: &str, body: &serde_json::Value, networks: u32) {
+    const TRIES: u32 = 10_000;
+    let tries = stream::iter(0..TRIES).map(|number| {
+        let network = number % networks;
+        let ip = format!("10.{}.{}.7", network / 256, network % 256);
+        app.post(path).from(&ip).json(body.clone()).told()
+    });
+    let (mut wrong, mut dead, mut limited) = (0, 0, 0);
+    let mut told = tries.buffer_unordered(32);
+    while let Some(told) = told.next().await {
+        match (told.status, told.code()) {
+            (400, "VALIDATION_ERROR") => wrong += 1,
+            // Nothing is left of the tries that all strangers share, or too many passwords are being hashed.
+            (429, "TOO_MANY_ATTEMPTS") | (503, _) => dead += 1,
+            (429, "RATE_LIMIT_EXCEEDED") => limited += 1,
+            _ => panic!("{}", told.text),
+        }
+    }
+    // However many addresses they have, they share five tries, the last of which kills the code for them.
+    assert_eq!(wrong, 4, "strangers had other tries at a code than they share");
+    assert_eq!((dead, limited), (networks * 5 - wrong, TRIES - networks * 5));
+}
+
+async fn registered(app: &TestApp, email: &str) -> String {
     let body = json!({ "email": email, "password": PASSWORD, "first_name": "Ama", "last_name": "Owusu" });
     app.post("/api/auth/register").from("203.0.113.5").json(body).told().await.is(201);
-    let code = app.code(email, 1).await;
-    let wrong = format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000);
-    let verify = async |ip: &str, otp: &str| {
-        app.post("/api/auth/verify-otp").from(ip).json(json!({ "email": email, "otp": otp })).told().await
-    };
-    for number in 0..1_000 {
-        assert_ne!(verify(&format!("198.51.100.{}", number % 8), &wrong).await.status, 200);
-    }
-    verify("203.0.113.5", &code).await.is(200);
+    app.code(email, 1).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_wrong_codes_from_elsewhere_do_not_spend_the_owners_code() {
+    let app = TestApp::limited().await;
+    let email = "ama@new.example";
+    let code = registered(&app, email).await;
+    let body = json!({ "email": email, "otp": wrong(&code) });
+    ten_thousand_tries(&app, "/api/auth/verify-otp", &body, 400).await;
+    let body = json!({ "email": email, "otp": code });
+    // It is dead for strangers, the right one, too, and alive for whoever asked for it.
+    let stranger = app.post("/api/auth/verify-otp").from("192.0.2.7").json(body.clone());
+    stranger.told().await.refuses(429, "TOO_MANY_ATTEMPTS");
+    app.post("/api/auth/verify-otp").from("203.0.113.5").json(body).told().await.is(200);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_wrong_reset_codes_from_elsewhere_do_not_spend_the_owners_code() {
+    let app = TestApp::limited().await;
+    let hostel = app.hostel("Volta Hall").await;
+    app.member_with_password(hostel, Role::Admin, OWNER).await;
+    let forgot = app.post("/api/auth/forgot-password").from("203.0.113.5").json(json!({ "email": OWNER }));
+    forgot.told().await.is(200);
+    let code = app.code(OWNER, 1).await;
+    let body = json!({ "email": OWNER, "otp": wrong(&code), "new_password": "Strangers-horse-1!" });
+    // Each that is judged costs the hash of a password, so there are fewer of them.
+    ten_thousand_tries(&app, "/api/auth/reset-password", &body, 20).await;
+    let body = json!({ "email": OWNER, "otp": code, "new_password": "Another-horse-2!" });
+    app.post("/api/auth/reset-password").from("203.0.113.5").json(body).told().await.is(200);
+    login(&app, "203.0.113.5", OWNER, "Another-horse-2!").await.is(200);
     app.end().await;
 }

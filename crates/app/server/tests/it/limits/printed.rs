@@ -1,12 +1,14 @@
 //! Each printed rule: the one too many is refused, and the window opens again.
 
+use std::time::Duration;
+
 use domicile_kernel::Role;
 use serde_json::json;
 
 use crate::{
     limits::holds,
     limits::limited,
-    support::{On, TestApp},
+    support::{On, PASSWORD, TestApp},
 };
 
 const NOWHERE: &str = "0190f5a0-0000-7000-8000-0000000000aa";
@@ -168,5 +170,23 @@ async fn the_refusal_is_the_printed_one_in_every_version() {
     });
     assert_eq!((told.status, &told.json), (429, &problem));
     assert_eq!((told.header("content-type"), told.header("retry-after")), ("application/problem+json", "300"));
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_token_guesses_the_password_no_faster_than_who_holds_none() {
+    let app = TestApp::limited().await;
+    let hostel = app.hostel("Volta Hall").await;
+    let person = app.member(hostel, Role::Student).await;
+    let change = async |current: &str| {
+        let body = json!({ "current_password": current, "new_password": "Another-horse-2!" });
+        app.put("/api/auth/password").by(&person).from("203.0.113.1").json(body).told().await
+    };
+    for _ in 0..5 {
+        change("Wrong-horse-9!").await.refuses(400, "VALIDATION_ERROR");
+    }
+    change(PASSWORD).await.refuses(429, "RATE_LIMIT_EXCEEDED");
+    app.clock.advance(Duration::from_mins(15));
+    assert!(!change(PASSWORD).await.is_too_many());
     app.end().await;
 }

@@ -16,12 +16,12 @@ use crate::{
 const SOCKETS: usize = 500;
 /// Clients with ten requests a second each.
 const CLIENTS: u64 = 30;
-const DRAIN: Duration = Duration::from_secs(1);
+const DRAIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_server_fails_nobody_it_let_in_and_sends_every_socket_elsewhere() {
     let ground = Ground::on(On::Sqlite).await;
-    let mut node = start(launch(&ground).arg("--demo").env("DOMICILE_DRAIN_SECONDS", "1"));
+    let mut node = start(launch(&ground).arg("--demo").env("DOMICILE_DRAIN_SECONDS", DRAIN.as_secs().to_string()));
     let demo = ground.demo();
     let admin = Visitor::of_demo(&demo, &node.base_url(), "admin").await;
     let hostel: HostelId = demo["hostels"][0]["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into();

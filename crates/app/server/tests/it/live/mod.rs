@@ -13,3 +13,4 @@ mod revocation;
 mod scale;
 mod tenants;
 mod tickets;
+mod trail;

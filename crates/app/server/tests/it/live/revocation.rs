@@ -306,3 +306,45 @@ async fn the_other_node_tells_them_nothing_more_either_with_every_wake_up_dead()
     println!("{deaf} listening connections were ended meanwhile");
     assert!(deaf >= 2, "nobody was listening: the wake-ups were not dead");
 }
+
+/// Somebody's session is ended in the table alone: no event, no wake-up, nothing but that every node asks for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_without_any_event_is_refused_and_its_sockets_closed_on_every_node() {
+    let stage = Stage::on(On::Postgres).await;
+    let second = stage.second_node();
+    let (person, stays) = (stage.member(Role::Student).await, stage.member(Role::Student).await);
+    let hostel = stage.hostel.to_string();
+    stage.settled().await;
+    let doors = [Door::of(stage.node.base_url()), Door::of(second.base_url())];
+    let (mut theirs, mut others) = (Vec::new(), Vec::new());
+    for door in &doors {
+        theirs.push(Client::enter(&door.base, &person.token, &hostel).await);
+        others.push(Client::enter(&door.base, &stays.token, &hostel).await);
+        assert_eq!(door.ask(Method::GET, "/api/auth/me", &person, stage.hostel, None, &Value::Null).await.0, 200);
+    }
+    let mut owner = stage.ground.owner().await;
+    let logged = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM outbox)";
+    let before = owner.number(logged).await;
+    let (now, session) = (stage.office.ambient.now().micros(), owner.id(person.session.uuid()));
+    let sql = format!("UPDATE sessions SET revoked_at = {now}, revoke_reason = 'signed_out' WHERE id = {session}");
+    assert_eq!(owner.run(sql).await, 1);
+    let ended = Instant::now();
+    let asking = futures_util::future::join_all(doors.iter().map(async |door| {
+        while door.ask(Method::GET, "/api/auth/me", &person, stage.hostel, None, &Value::Null).await.0 != 401 {
+            assert!(ended.elapsed() < REQUESTS, "they may still ask {}", door.base);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }));
+    let listening = futures_util::future::join_all(theirs.iter_mut().map(async |socket| {
+        let (code, reason) = socket.closed_in(SOCKETS).await;
+        assert_eq!(code, 4_401, "{reason}");
+        ended.elapsed()
+    }));
+    let (took, _refused) = tokio::join!(listening, asking);
+    println!("ended in the table alone: closed after {took:?}");
+    assert_eq!(owner.number(logged).await, before, "there was an event of it: this proves nothing");
+    for (door, socket) in doors.iter().zip(&mut others) {
+        assert_eq!(door.ask(Method::GET, "/api/auth/me", &stays, stage.hostel, None, &Value::Null).await.0, 200);
+        assert!(!matches!(socket.within(Duration::from_millis(50)).await, Some(Got::Closed(..) | Got::Gone)));
+    }
+}

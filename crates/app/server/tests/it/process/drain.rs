@@ -13,9 +13,9 @@ const CLIENTS: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_server_answers_everybody_it_let_in_and_sends_the_rest_elsewhere() {
-    const DRAIN: Duration = Duration::from_secs(1);
+    const DRAIN: Duration = Duration::from_secs(3);
     let ground = Ground::on(On::Sqlite).await;
-    let mut node = start(ground.launch().arg("--demo").env("DOMICILE_DRAIN_SECONDS", "1"));
+    let mut node = start(ground.launch().arg("--demo").env("DOMICILE_DRAIN_SECONDS", DRAIN.as_secs().to_string()));
     let admin = Visitor::of_demo(&ground.demo(), &node.base_url(), "admin").await;
     let load = Load::begin(&admin, CLIENTS);
     tokio::time::sleep(Duration::from_millis(800)).await;

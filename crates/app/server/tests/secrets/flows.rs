@@ -9,9 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    secrets::post_office::PostOffice,
-    secrets::search::{Planted, base64},
-    secrets::stage::stage,
+    post_office::PostOffice,
+    search::{Planted, base64},
+    stage::stage,
     support::{Asked, On, Person, TestApp, stay},
 };
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    secrets::stage::stage,
+    stage::stage,
     support::{PASSWORD, TestApp},
 };
 
