@@ -51,7 +51,7 @@ fn a_line_inside_a_span_carries_the_spans_request_id_at_the_top() {
     assert_eq!(text.lines().count(), 1);
     let line: Value = serde_json::from_str(&text).unwrap();
     let expected = json!({
-        "timestamp": "2026-01-20T10:30:00.25Z", "level": "WARN", "target": "lines", "message": "a \"quoted\"\nmessage",
+        "timestamp": "2026-01-20T10:30:00.25Z", "level": "WARN", "target": "it::lines", "message": "a \"quoted\"\nmessage",
         "request_id": "req_1", "user_id": "u1", "hostel_id": "h1", "attempt": 2, "ok": false,
     });
     assert_eq!(line, expected);

@@ -92,6 +92,8 @@ impl Stage {
 
 /// A `serve` without limits on requests: a test asks more often than a person.
 pub(crate) fn unlimited(launch: Launch) -> Launch {
+    // One arena: how much the system's allocator keeps for itself otherwise depends on which threads met.
+    let launch = launch.env("MALLOC_ARENA_MAX", "1");
     launch.env("DOMICILE_RATE_LIMITS__ENABLED", "false")
 }
 

@@ -33,9 +33,9 @@ const BURDEN_BYTES: usize = 12 * 1_024;
 /// hand (batches of 500 events of 12 KiB, as rows, as values and as frames), and what the allocator keeps of that.
 const GROWTH: u64 = 96 * 1_024;
 /// How much more than after the first rounds, however many follow, in KiB: the allocator keeps more or less of the same peaks.
-/// Less than if of each later round its burden (7.5 MiB) were kept, or a queue of 1 MiB for each that never read. What is kept
-/// of the sockets themselves is seen by what they hold open.
-const FLAT: u64 = (ROUNDS - 1 - WARMING) as u64 * 5 * 1_024;
+/// Less than if of each later round a queue of 1 MiB were kept for each that never read. What is kept of the sockets themselves
+/// is seen by what they hold open.
+const FLAT: u64 = (ROUNDS - 1 - WARMING) as u64 * 10 * 1_024;
 
 async fn to_everybody(stage: &Stage, from: usize, to: usize) {
     let run = Run { hostel: stage.hostel, kind: "room.updated", audience: "hostel".to_owned(), from, to, pad: 256 };

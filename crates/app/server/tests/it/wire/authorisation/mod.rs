@@ -61,7 +61,8 @@ fn what_anybody_may_ask_is_the_closed_list() {
     .map(str::to_owned)
     .into();
     assert_eq!(public, expected);
-    let answered: BTreeSet<_> = TABLE.iter().filter(|(_, row)| row[0] < 400).map(|(id, _)| *id).collect();
+    let answered: BTreeSet<_> =
+        TABLE.iter().filter(|(_, row)| row[0] < 400 || row[0] == UPGRADE).map(|(id, _)| *id).collect();
     let of_public: BTreeSet<_> = operations::all()
         .iter()
         .filter(|operation| operation.access == Access::Public)
@@ -69,6 +70,9 @@ fn what_anybody_may_ask_is_the_closed_list() {
         .collect();
     assert_eq!(answered, of_public, "the table lets anonymous callers into exactly these");
 }
+
+/// What everybody is told where only sockets are spoken, who they are being asked on the socket.
+const UPGRADE: u16 = 426;
 
 async fn each_caller_gets_from_each_operation_what_the_table_says(app: TestApp) {
     let stage = Stage::set(app).await;
@@ -92,6 +96,7 @@ async fn each_caller_gets_from_each_operation_what_the_table_says(app: TestApp) 
                 (Who::Expired, 401) => "TOKEN_EXPIRED",
                 (Who::ForeignAdmin, 403) if operation.access != Access::Account => "FORBIDDEN",
                 (_, 403) => "INSUFFICIENT_PERMISSIONS",
+                (_, UPGRADE) => "UPGRADE_REQUIRED",
                 _ => "",
             };
             if told.code() != code {
