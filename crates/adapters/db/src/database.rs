@@ -127,6 +127,8 @@ fn postgres_options(url: &str, role: &str) -> Result<PgConnectOptions, DbErr> {
             ("lock_timeout", "2000"),
             ("idle_in_transaction_session_timeout", "10000"),
             ("default_transaction_isolation", "read committed"),
+            // Statements are prepared once a connection and planned once, too: their plans do not depend on which hostel asks.
+            ("plan_cache_mode", "force_generic_plan"),
         ])
         .disable_statement_logging())
 }

@@ -2,7 +2,8 @@
 //! Errors are classified by SQLSTATE and by SQLite's extended code, never by text.
 
 use domicile_kernel::{AccountId, HostelId, Scope, StoreError};
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr, Value, sqlx};
+use uuid::Uuid;
 
 /// The statement that begins a PostgreSQL transaction in a scope. Ids are UUIDs, so nothing needs quoting.
 pub(crate) fn begin_postgres(scope: &Scope, read_only: bool) -> String {
@@ -42,6 +43,21 @@ pub(crate) fn offers(postgres: bool) -> &'static str {
     } else {
         "EXISTS (SELECT 1 FROM json_each(r.amenities) AS offered WHERE lower(offered.value) = $?)"
     }
+}
+
+/// The condition that a column is one of some ids, which go behind the values so far. PostgreSQL gets them as one value, so
+/// that lists of every length are one statement, planned once.
+pub(crate) fn is_among(postgres: bool, column: &str, ids: &[Uuid], values: &mut Vec<Value>) -> String {
+    let place = values.len() + 1;
+    if postgres {
+        let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        values.push(format!("{{{}}}", ids.join(",")).into());
+        // In a SELECT of its own it is read once; as a bare cast it would be read again for each row.
+        return format!("{column} = ANY((SELECT CAST(${place} AS uuid[]))::uuid[])");
+    }
+    values.extend(ids.iter().copied().map(Value::from));
+    let places: Vec<String> = (place..place + ids.len()).map(|place| format!("${place}")).collect();
+    format!("{column} IN ({})", places.join(", "))
 }
 
 /// What a driver's error means to a caller.

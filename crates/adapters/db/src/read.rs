@@ -116,7 +116,10 @@ impl ListQuery<'_> {
                 let mut total = None;
                 let mut rows = Vec::with_capacity(found.len());
                 for row in &found {
-                    total = Some(Total::from_query_result(row, "").store()?.total);
+                    // The same in each row.
+                    if total.is_none() {
+                        total = Some(Total::from_query_result(row, "").store()?.total);
+                    }
                     rows.push(T::from_query_result(row, "").store()?);
                 }
                 let total = match total {

@@ -252,16 +252,17 @@ impl Realtime {
             drop(spans);
         }
         for event in events {
-            self.mind(event);
+            self.changed(&event.kind, event.aggregate_id);
         }
     }
 
-    /// What an event means for the standing of sockets: how this process hears of what was changed on another.
-    fn mind(&self, event: &Event) {
-        match event.kind.split_once('.') {
-            _ if event.kind == SESSION_REVOKED => self.session_ended(SessionId::new(event.aggregate_id)),
-            Some(("user", _)) => self.standing_changed(Concerned::Account(AccountId::new(event.aggregate_id))),
-            Some(("hostel", _)) => self.standing_changed(Concerned::Hostel(HostelId::new(event.aggregate_id))),
+    /// What a change means for the standing of sockets: by the type of its event, and what it happened to. Called for each
+    /// event that is told, which is how this process hears of other nodes' changes, and by who knows of one sooner.
+    pub fn changed(&self, kind: &str, aggregate: Uuid) {
+        match kind.split_once('.') {
+            _ if kind == SESSION_REVOKED => self.session_ended(SessionId::new(aggregate)),
+            Some(("user", _)) => self.standing_changed(Concerned::Account(AccountId::new(aggregate))),
+            Some(("hostel", _)) => self.standing_changed(Concerned::Hostel(HostelId::new(aggregate))),
             _ => {}
         }
     }

@@ -2,9 +2,11 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use domicile_kernel::address::household;
 
 /// Sockets that are not let in yet, by address.
 #[derive(Default)]
@@ -16,28 +18,20 @@ impl Strangers {
     }
 
     pub(crate) fn of(&self, ip: IpAddr) -> u32 {
-        self.all().get(&neighbourhood(ip)).copied().unwrap_or(0)
+        self.all().get(&household(ip)).copied().unwrap_or(0)
     }
 
     pub(crate) fn come(&self, ip: IpAddr) {
-        *self.all().entry(neighbourhood(ip)).or_insert(0) += 1;
+        *self.all().entry(household(ip)).or_insert(0) += 1;
     }
 
     pub(crate) fn leave(&self, ip: IpAddr) {
-        let (mut all, key) = (self.all(), neighbourhood(ip));
+        let (mut all, key) = (self.all(), household(ip));
         if let Some(count) = all.get_mut(&key) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 all.remove(&key);
             }
         }
-    }
-}
-
-/// One household has a /64 of IPv6 for itself.
-fn neighbourhood(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(_) => ip.to_canonical(),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }

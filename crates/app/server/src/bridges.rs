@@ -8,7 +8,7 @@ use domicile_db::{Change, CommitListener, FieldCipher, SealBroken, relay::AuditS
 use domicile_http::ports::{self, ByteCache, Looked};
 use domicile_identity::{AuditSealer, FieldSealer};
 use domicile_kernel::{AccountId, HostelId, SessionId};
-use domicile_realtime::{Concerned, Realtime};
+use domicile_realtime::Realtime;
 use domicile_telemetry::Meters;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -144,24 +144,16 @@ impl AfterCommit {
             standings.forget_all();
         }
     }
-
-    /// Has sockets end, or their rights asked for again, without waiting for the event to come round by the log.
-    fn mind(&self, change: Change) {
-        let Some(live) = self.live.get() else { return };
-        match change.kind.split_once('.') {
-            Some(("session", "revoked")) => live.session_ended(SessionId::new(change.aggregate_id)),
-            Some(("user", _)) => live.standing_changed(Concerned::Account(AccountId::new(change.aggregate_id))),
-            Some(("hostel", _)) => live.standing_changed(Concerned::Hostel(HostelId::new(change.aggregate_id))),
-            _ => {}
-        }
-    }
 }
 
 impl CommitListener for AfterCommit {
     fn committed(&self, hostel: Option<HostelId>, changes: &[Change]) {
         for change in changes {
             self.outdate(change.kind, change.aggregate_id, hostel);
-            self.mind(*change);
+            // Sockets need not wait for the event to come round by the log.
+            if let Some(live) = self.live.get() {
+                live.changed(change.kind, change.aggregate_id);
+            }
             if let Some(meters) = self.meters.get() {
                 meters.committed(change.kind);
             }

@@ -265,6 +265,16 @@ pub async fn watch_sessions(
     }
 }
 
+/// How long telling rests, at most.
+const TELLING_RESTS: Duration = Duration::from_millis(8);
+
+/// How long to rest after telling events took so long. Telling thousands takes every core, from those who are told as well;
+/// after a rest as long as the work the others have had their turn, and what happened meanwhile goes out in one piece.
+/// Telling a few takes no time worth a rest.
+fn rest_after(told: Duration) -> Option<Duration> {
+    (told >= Duration::from_millis(1)).then(|| told.min(TELLING_RESTS))
+}
+
 /// Follows the log from its present end until told to end: outdates what other nodes' events made old, and tells events to
 /// sockets, in this order, so that who asks because of an event sees what it says.
 pub async fn follow(
@@ -303,7 +313,11 @@ pub async fn follow(
                     after.outdate(&event.kind, event.aggregate_id, event.hostel_id);
                     position = event.position;
                 }
+                let began = Stopwatch::now();
                 live.publish(&events).await;
+                if let Some(rest) = rest_after(began.elapsed()) {
+                    tokio::time::sleep(rest).await;
+                }
                 if events.len() as u64 == MOST && !*stop.borrow() {
                     continue;
                 }

@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod actor;
+pub mod address;
 pub mod audit;
 pub mod call;
 pub mod check;

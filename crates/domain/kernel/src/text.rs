@@ -21,6 +21,9 @@ impl Text {
     /// Cleans what somebody typed. Cleaning twice changes nothing more.
     #[must_use]
     pub fn clean(raw: &str) -> Self {
+        if raw.bytes().all(is_plain) {
+            return Self(raw.trim().to_owned());
+        }
         let mut text: String = raw.chars().filter(|c| is_kept(*c)).collect();
         // Removing a tag can bring the halves of another together (`<<b>script>`), so it is done until nothing goes.
         for _ in 0..MOST_PASSES {
@@ -81,6 +84,12 @@ impl<'de> Deserialize<'de> for Text {
 
 /// How often markup is taken out before what is left of it loses its signs: what keeps cleaning linear.
 const MOST_PASSES: usize = 16;
+
+/// Whether a byte is part of a text in which there is nothing to clean but its ends: what most texts are made of, whether
+/// typed or read back from where they are stored.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t') && byte != b'<'
+}
 
 /// Line breaks and tabs stay; other controls, bidi overrides and isolates, and invisible separators go.
 fn is_kept(c: char) -> bool {

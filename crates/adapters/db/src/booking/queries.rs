@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     database::Database,
-    dialect::{IntoStore, corrupt, offers},
+    dialect::{IntoStore, corrupt, is_among, offers},
     read::{ListQuery, SortColumn, SortKind, SqlRead, day_value, from_date},
     tx::Tx,
 };
@@ -72,11 +72,19 @@ fn head(hostel: HostelId, available: Option<StayDates>) -> Result<Vec<Value>, St
     Ok(values)
 }
 
-#[derive(FromQueryResult)]
+/// A bed and its room, by place like a room's columns.
 struct BedRow {
     room_id: Uuid,
-    id: Uuid,
-    label: String,
+    bed: Bed,
+}
+
+impl FromQueryResult for BedRow {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            room_id: row.try_get_by(0)?,
+            bed: Bed { id: BedId::new(row.try_get_by(1)?), label: row.try_get_by(2)? },
+        })
+    }
 }
 
 /// The beds of some rooms in one statement.
@@ -84,16 +92,15 @@ async fn beds_of(tx: &Tx, hostel: HostelId, rooms: &[Uuid]) -> Result<HashMap<Uu
     if rooms.is_empty() {
         return Ok(HashMap::new());
     }
-    let places: Vec<String> = (0..rooms.len()).map(|at| format!("${}", at + 2)).collect();
+    let mut values = vec![hostel.uuid().into()];
+    let of_the_rooms = is_among(tx.is_postgres(), "room_id", rooms, &mut values);
     let sql = format!(
-        "SELECT room_id, id, label FROM beds WHERE hostel_id = $1 AND removed_at IS NULL AND room_id IN ({}) \
-         ORDER BY room_id, ordinal",
-        places.join(", ")
+        "SELECT room_id, id, label FROM beds WHERE hostel_id = $1 AND removed_at IS NULL AND {of_the_rooms} \
+         ORDER BY room_id, ordinal"
     );
-    let values = std::iter::once(hostel.uuid()).chain(rooms.iter().copied()).map(Value::from);
     let mut beds: HashMap<Uuid, Vec<Bed>> = HashMap::with_capacity(rooms.len());
     for row in tx.all::<BedRow>(&sql, values).await.store()? {
-        beds.entry(row.room_id).or_default().push(Bed { id: BedId::new(row.id), label: row.label });
+        beds.entry(row.room_id).or_default().push(row.bed);
     }
     Ok(beds)
 }
@@ -104,8 +111,8 @@ async fn views(tx: &Tx, hostel: HostelId, found: Vec<RoomFound>) -> Result<Vec<R
     let mut beds = beds_of(tx, hostel, &ids).await?;
     let view = |row: RoomFound| {
         let free = row.free.map(|free| usize::try_from(free).unwrap_or(0));
-        let room = row.room.clone().room(beds.remove(&row.room.id).unwrap_or_default())?;
-        Ok(RoomView { available_beds: free, ..RoomView::of(&room) })
+        let beds = beds.remove(&row.room.id).unwrap_or_default();
+        Ok(RoomView { available_beds: free, ..RoomView::from(row.room.room(beds)?) })
     };
     found.into_iter().map(view).collect()
 }

@@ -12,7 +12,7 @@ use sea_orm::{DbErr, FromQueryResult, JsonValue, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt, for_update, json},
+    dialect::{IntoStore, corrupt, for_update, is_among, json},
     tx::Tx,
     uow::SqlUow,
 };
@@ -20,7 +20,7 @@ use crate::{
 pub(super) const COLUMNS: &str = "r.hostel_id, r.id, r.name, r.name_key, r.room_type, r.floor, r.price_minor, \
     r.price_currency, r.amenities, r.description, r.status, r.version, r.created_at, r.updated_at";
 
-#[derive(Clone, FromQueryResult)]
+#[derive(Clone)]
 pub(super) struct RoomRow {
     hostel_id: Uuid,
     pub(super) id: Uuid,
@@ -36,6 +36,29 @@ pub(super) struct RoomRow {
     version: i64,
     pub(super) created_at: i64,
     updated_at: i64,
+}
+
+/// By place, as [`COLUMNS`] has them first in every SELECT: a name would be looked up for each value of each row, and a list
+/// has many.
+impl FromQueryResult for RoomRow {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            hostel_id: row.try_get_by(0)?,
+            id: row.try_get_by(1)?,
+            name: row.try_get_by(2)?,
+            name_key: row.try_get_by(3)?,
+            room_type: row.try_get_by(4)?,
+            floor: row.try_get_by(5)?,
+            price_minor: row.try_get_by(6)?,
+            price_currency: row.try_get_by(7)?,
+            amenities: row.try_get_by(8)?,
+            description: row.try_get_by(9)?,
+            status: row.try_get_by(10)?,
+            version: row.try_get_by(11)?,
+            created_at: row.try_get_by(12)?,
+            updated_at: row.try_get_by(13)?,
+        })
+    }
 }
 
 impl RoomRow {
@@ -137,10 +160,10 @@ impl SqlUow {
         let wanted: BTreeSet<Uuid> = is.beds.iter().map(|bed| bed.id.uuid()).collect();
         let going: Vec<Uuid> = stored.difference(&wanted).copied().collect();
         if !going.is_empty() {
-            let places: Vec<String> = (0..going.len()).map(|at| format!("${}", at + 3)).collect();
-            let sql = format!("UPDATE beds SET removed_at = $1 WHERE hostel_id = $2 AND id IN ({})", places.join(", "));
-            let head: [Value; 2] = [is.updated_at.micros().into(), hostel.uuid().into()];
-            tx.run(&sql, head.into_iter().chain(going.into_iter().map(Value::from))).await.store()?;
+            let mut values: Vec<Value> = vec![is.updated_at.micros().into(), hostel.uuid().into()];
+            let going = is_among(tx.is_postgres(), "id", &going, &mut values);
+            let sql = format!("UPDATE beds SET removed_at = $1 WHERE hostel_id = $2 AND {going}");
+            tx.run(&sql, values).await.store()?;
         }
         let new: Vec<_> = is.beds.iter().enumerate().filter(|(_, bed)| !stored.contains(&bed.id.uuid())).collect();
         add_beds(tx, hostel, is.id, &new).await

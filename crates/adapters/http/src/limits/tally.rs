@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
 };
 use domicile_access::{Email, policy::Identifier};
-use domicile_kernel::{Actor, Code, Detail, HostelId, Instant};
+use domicile_kernel::{Actor, Code, Detail, HostelId, Instant, address::household};
 use futures_util::future::{Ready, ready};
 use serde_json::json;
 
@@ -239,14 +239,11 @@ fn refusal(standing: &Standing, now: Instant) -> ApiError {
     ApiError::new(Code::RateLimitExceeded, TOO_MANY).with(Detail::Data(data))
 }
 
-/// Where somebody stands in the world: an IPv4 address, or the /64 that one household has of IPv6.
+/// Where somebody stands in the world, as a number.
 fn network(address: Option<IpAddr>) -> u128 {
-    match address {
+    match address.map(household) {
         Some(IpAddr::V4(v4)) => v4.to_ipv6_mapped().to_bits(),
-        Some(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.to_ipv6_mapped().to_bits(),
-            None => v6.to_bits() >> 64 << 64,
-        },
+        Some(IpAddr::V6(v6)) => v6.to_bits(),
         None => 1,
     }
 }

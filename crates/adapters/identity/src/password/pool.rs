@@ -64,6 +64,18 @@ impl Counters {
 /// How long a worker keeps its memory with nothing to do. Taking it again costs a few milliseconds.
 pub(super) const QUIET: Duration = Duration::from_secs(30);
 
+/// How much a worker stands back for everybody else in the process, on the scale of `nice`. A hash holds a core for some
+/// twenty milliseconds; whoever only wants to read must not wait for it.
+const NICENESS: i32 = 5;
+
+/// Lets other threads go first; hashing goes on when the system does not allow it. On Linux this is the calling thread's
+/// alone.
+fn stand_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "hashing does not stand back for other work");
+    }
+}
+
 /// A worker's memory: none, or enough for a hash of today's parameters.
 struct Memory<'a> {
     blocks: Vec<Block>,
@@ -118,6 +130,7 @@ impl Pool {
         for number in 0..workers {
             let (waiting, counters) = (Arc::clone(&waiting), Arc::clone(&counters));
             thread::Builder::new().name(format!("argon2-{number}")).spawn(move || {
+                stand_back();
                 let mut memory = Memory { blocks: Vec::new(), most: blocks, counters: &counters };
                 loop {
                     // The lock is held only while waiting for the next job, so the others compute meanwhile. Those who wait

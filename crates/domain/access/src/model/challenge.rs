@@ -1,9 +1,9 @@
 //! A six-digit code on its way to somebody's mailbox, kept only as a keyed hash, and which of the codes on their way a guess
 //! is judged against: so that nobody burns a code that somebody else asked for.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 
-use domicile_kernel::{AccountId, Instant, id_type};
+use domicile_kernel::{AccountId, Instant, address::household, id_type};
 
 use super::words;
 
@@ -37,12 +37,9 @@ impl AskedFrom {
     /// The place of an address; nowhere when there is none.
     #[must_use]
     pub fn of(address: Option<IpAddr>) -> Self {
-        let place = address.map(|address| match address.to_canonical() {
+        let place = address.map(|address| match household(address) {
             IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => {
-                let network = address.to_bits() & !u128::from(u64::MAX);
-                format!("{}/64", Ipv6Addr::from_bits(network))
-            }
+            IpAddr::V6(network) => format!("{network}/64"),
         });
         Self(place.unwrap_or_default())
     }

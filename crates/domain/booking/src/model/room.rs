@@ -150,6 +150,12 @@ impl Room {
         &self.0
     }
 
+    /// Everything it is, owned.
+    #[must_use]
+    pub fn into_record(self) -> RoomRecord {
+        self.0
+    }
+
     /// Which.
     #[must_use]
     pub const fn id(&self) -> RoomId {

@@ -50,7 +50,13 @@ impl RoomView {
     /// What is told of a room when nobody asked for nights.
     #[must_use]
     pub fn of(room: &Room) -> Self {
-        let room = room.record().clone();
+        Self::from(room.clone())
+    }
+}
+
+impl From<Room> for RoomView {
+    fn from(room: Room) -> Self {
+        let room = room.into_record();
         Self {
             id: room.id,
             hostel_id: room.hostel_id,
