@@ -219,11 +219,12 @@ impl Realtime {
     }
 
     /// The follower of the log knows from where on it tells events; until then nobody is let in. A follower that begins
-    /// anew elsewhere has passed events by: those who are live are sent away, to come back for them.
+    /// anew elsewhere has passed events by: those who are live are sent away, to come back for them,
+    /// and so are those who still read the log, for they may have read it before what was passed by was there.
     pub fn following(&self) {
         if self.house.following.send_replace(true) {
             tracing::warn!("the follower began anew: sockets are sent away to come back for what it passed by");
-            for peer in self.house.everybody().iter().filter(|peer| peer.is_live()) {
+            for peer in self.house.everybody().iter().filter(|peer| peer.relies_on_the_log()) {
                 peer.end(&self.house.config, &Ending::RESTART, self.house.millis());
             }
         }

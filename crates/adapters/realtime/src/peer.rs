@@ -150,8 +150,9 @@ impl Peer {
         self.task.wake();
     }
 
-    pub(crate) fn is_live(&self) -> bool {
-        self.state().phase == Phase::Live
+    /// Whether it was promised every event, and some of them have come from the log or from the follower.
+    pub(crate) fn relies_on_the_log(&self) -> bool {
+        matches!(self.state().phase, Phase::CatchingUp | Phase::Live)
     }
 
     pub(crate) fn member(&self) -> Option<Member> {

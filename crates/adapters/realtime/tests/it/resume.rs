@@ -8,7 +8,7 @@ use std::{
 use domicile_kernel::{Audience, Permission, Role};
 use serde_json::{Value, json};
 
-use crate::support::{Dice, World, account, hostel};
+use crate::support::{Dice, World, account, hostel, until};
 
 fn auth(n: u128, from: i64) -> Value {
     json!({ "type": "auth", "token": format!("t{n}"), "hostel_id": hostel(1), "resume_from": from })
@@ -195,4 +195,21 @@ async fn who_takes_nothing_of_a_replay_is_given_up() {
     let mut client = world.connect().await;
     client.send(auth(1, 0)).await;
     crate::support::until("gone", || world.realtime.connections() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_still_reads_the_log_when_the_follower_begins_anew_is_sent_away_too() {
+    let world = World::new();
+    world.door.admit(1, hostel(1), Role::Student);
+    world.log.happen(hostel(1), "thing.happened", Audience::Hostel, json!({ "n": 1 }));
+    world.log.holds.store(true, Ordering::SeqCst);
+    let mut client = world.connect().await;
+    client.send(auth(1, 0)).await;
+    assert_eq!(client.next().await["type"], "auth_success");
+    until("the log is read", || world.log.reads.load(Ordering::SeqCst) > 0).await;
+    // Happens behind what was read, and before where the follower begins: nobody would tell it.
+    world.log.happen(hostel(1), "thing.happened", Audience::Hostel, json!({ "n": 2 }));
+    world.realtime.following();
+    world.log.holds.store(false, Ordering::SeqCst);
+    assert_eq!(client.closed(|_| ()).await.0, 1012);
 }

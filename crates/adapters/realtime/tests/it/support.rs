@@ -124,6 +124,8 @@ pub(crate) struct FakeLog {
     kept_from: Mutex<HashMap<HostelId, i64>>,
     pub(crate) away: AtomicBool,
     pub(crate) reads: AtomicU64,
+    /// While it is true, whoever has read is not answered.
+    pub(crate) holds: AtomicBool,
 }
 
 impl FakeLog {
@@ -168,9 +170,15 @@ impl EventLog for FakeLog {
             return Err(StoreError::Transient("away".into()));
         }
         let from = self.kept_from.lock().unwrap().get(&hostel).copied().unwrap_or(1).max(seq + 1);
-        let all = self.events.lock().unwrap();
-        let events = all.get(&hostel).map_or(&[][..], Vec::as_slice);
-        Ok(events.iter().skip(from as usize - 1).take(most as usize).cloned().collect())
+        let read = {
+            let all = self.events.lock().unwrap();
+            let events = all.get(&hostel).map_or(&[][..], Vec::as_slice);
+            events.iter().skip(from as usize - 1).take(most as usize).cloned().collect()
+        };
+        while self.holds.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(read)
     }
 
     async fn reach(&self, hostel: HostelId) -> Result<Reach, StoreError> {
