@@ -45,6 +45,11 @@ chaos rounds="10":
     DOMICILE_CHAOS_ROUNDS={{rounds}} cargo nextest run -p domicile-server --no-capture -E 'test(process::storm::)'
     cargo test -p domicile-server --test chaos -- --nocapture
 
+# Pays once at the sandbox's page in a headless Chromium. Needs Node.js and Chromium, which no other recipe does.
+e2e:
+    cargo build -p domicile-server
+    node deploy/e2e.js "${CARGO_TARGET_DIR:-target}/debug/domicile"
+
 # Measures the shipped binary beside floors started in the same run; prints a table and keeps it in docs/benchmarks.md. `--quick` in minutes, `--only rooms,login` for some.
 bench *arguments:
     cargo run --profile dist -p domicile-bench -- {{arguments}}

@@ -9,13 +9,18 @@
 use sea_orm_migration::prelude::*;
 
 mod m0001_house;
+mod m0002_billing;
 pub mod policies;
+mod script;
 
 /// This binary's release number. Raised by one with each published release.
 pub const RELEASE: i32 = 1;
 
 /// For each migration, the oldest release that works with the schema it leaves behind.
-pub const OLDEST_BINARY: &[(&str, i32)] = &[("m0001_house", 1)];
+pub const OLDEST_BINARY: &[(&str, i32)] = &[("m0001_house", 1), ("m0002_billing", 1)];
+
+/// The text of each migration, in order.
+const SCRIPTS: &[script::Script] = &[m0001_house::SCRIPT, m0002_billing::SCRIPT];
 
 /// Runs the history.
 #[derive(Debug)]
@@ -24,7 +29,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_house::Migration)]
+        vec![Box::new(m0001_house::Migration), Box::new(m0002_billing::Migration)]
     }
 
     fn migration_table_name() -> DynIden {
@@ -36,10 +41,10 @@ impl MigratorTrait for Migrator {
 #[must_use]
 pub fn fingerprint() -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let texts = [m0001_house::TABLES, m0001_house::POSTGRES, m0001_house::SQLITE];
+    let texts = SCRIPTS.iter().flat_map(|script| [script.tables, script.postgres, script.sqlite]);
     let policies = policies::POLICIES.iter().flat_map(|policy| [policy.table, policy.name, policy.role, policy.rule]);
     let grants = policies::GRANTS.iter().flat_map(|grant| [grant.table, grant.app, grant.system]);
-    for byte in texts.into_iter().chain(policies).chain(grants).flat_map(str::bytes) {
+    for byte in texts.chain(policies).chain(grants).flat_map(str::bytes) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     format!("{hash:016x}")

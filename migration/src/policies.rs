@@ -88,12 +88,35 @@ pub const POLICIES: &[Policy] = &[
     hostel("presences"),
     system("presences"),
     system("key_fingerprints"),
+    hostel("billing_terms"),
+    hostel("invoices"),
+    hostel("invoice_lines"),
+    // Whose a payment is that a gateway names, and what was left unfinished in any hostel: references and states, no people.
+    hostel("payments"),
+    system("payments"),
+    hostel("payment_allocations"),
+    system("payment_allocations"),
+    hostel("deposits"),
+    hostel("deposit_deductions"),
+    hostel("refunds"),
+    system("refunds"),
+    hostel("ledger_accounts"),
+    hostel("journals"),
+    hostel("journal_entries"),
+    // A webhook comes without a hostel: the installation keeps it, and the hostel of the payment it names does the rest.
+    hostel("payment_inbox"),
+    system("payment_inbox"),
+    hostel("payment_quarantine"),
+    system("sandbox_charges"),
+    system("sandbox_refunds"),
     // Which release may work with the schema is no tenant's business: the owner reads and writes it too, row security forced
     // or not.
     Policy { table: "schema_marks", name: "everybody", role: "public", rule: ALL },
 ];
 
-/// Every grant. The audit trail can be written and read, never changed: only the relay may number and seal a row.
+/// Every grant. The audit trail can be written and read, never changed: only the relay may number and seal a row. The books
+/// (journals, entries, lines, allocations) can only be added to, and of a record of money only what may change of it: never
+/// its amount, its currency, or whose it is.
 pub const GRANTS: &[Grant] = &[
     Grant { table: "hostels", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
     Grant { table: "hostel_settings", app: "SELECT, UPDATE", system: "SELECT, INSERT, UPDATE" },
@@ -115,6 +138,55 @@ pub const GRANTS: &[Grant] = &[
     Grant { table: "jobs", app: "SELECT, INSERT, UPDATE, DELETE", system: "SELECT, INSERT, UPDATE, DELETE" },
     Grant { table: "presences", app: "SELECT", system: "SELECT, INSERT, UPDATE, DELETE" },
     Grant { table: "key_fingerprints", app: "", system: "SELECT, INSERT" },
+    Grant { table: "billing_terms", app: "SELECT, INSERT, UPDATE", system: "" },
+    Grant {
+        table: "invoices",
+        app: "SELECT, INSERT, UPDATE (period_from, period_to, due_date, total, paid, version, updated_at)",
+        system: "",
+    },
+    Grant { table: "invoice_lines", app: "SELECT, INSERT", system: "" },
+    Grant {
+        table: "payments",
+        app: "SELECT, INSERT, UPDATE (refunded, refund_pending, fees, gateway_id, authorization_url, asking_until, \
+              expires_at, state, settled_at, failure, version, updated_at)",
+        system: "SELECT (hostel_id, id, provider, reference, state, settled_at, expires_at, updated_at)",
+    },
+    Grant {
+        table: "payment_allocations",
+        app: "SELECT, INSERT",
+        system: "SELECT (hostel_id, payment_id, target, amount)",
+    },
+    Grant {
+        table: "deposits",
+        app: "SELECT, INSERT, UPDATE (held, answer_until, answer_accepted, answer_note, answer_at, returned, status, \
+              version, updated_at)",
+        system: "",
+    },
+    Grant { table: "deposit_deductions", app: "SELECT, INSERT, DELETE", system: "" },
+    Grant {
+        table: "refunds",
+        app: "SELECT, INSERT, UPDATE (gateway_id, message, attempts, asking_until, state, version, updated_at)",
+        system: "SELECT (hostel_id, id, payment_id, origin, state, updated_at)",
+    },
+    Grant { table: "ledger_accounts", app: "SELECT, INSERT, UPDATE (balance)", system: "" },
+    Grant { table: "journals", app: "SELECT, INSERT", system: "" },
+    Grant { table: "journal_entries", app: "SELECT, INSERT", system: "" },
+    Grant {
+        table: "payment_inbox",
+        app: "SELECT, UPDATE (state, state_at, why)",
+        system: "SELECT, INSERT, UPDATE (deliveries)",
+    },
+    Grant { table: "payment_quarantine", app: "SELECT, INSERT", system: "" },
+    Grant {
+        table: "sandbox_charges",
+        app: "",
+        system: "SELECT, INSERT, UPDATE (refunded, state, decided_at, notices_due, notices_sent, version)",
+    },
+    Grant {
+        table: "sandbox_refunds",
+        app: "",
+        system: "SELECT, INSERT, UPDATE (state, notices_due, notices_sent, version)",
+    },
     Grant { table: "schema_marks", app: "", system: "SELECT" },
 ];
 

@@ -77,6 +77,9 @@ pub struct Change {
 pub trait CommitListener: Send + Sync {
     /// `changes` are the events that the commit recorded, in `hostel` if in one; empty when it recorded none.
     fn committed(&self, hostel: Option<HostelId>, changes: &[Change]);
+
+    /// `actions` are those of the audit rows that a commit wrote, if it wrote any.
+    fn noted(&self, _actions: &[&'static str]) {}
 }
 
 impl CommitListener for () {

@@ -26,6 +26,21 @@ pub(crate) fn for_update(postgres: bool) -> &'static str {
     if postgres { " FOR UPDATE" } else { "" }
 }
 
+/// How a SELECT locks its rows for a change that leaves their keys as they are: whoever only points to them need not wait, so
+/// that the order of locks does not depend on what points where.
+pub(crate) fn for_change(postgres: bool) -> &'static str {
+    if postgres { " FOR NO KEY UPDATE" } else { "" }
+}
+
+/// Joins some columns of all rows of a group into one JSON text, an array of arrays in no order; null or empty for none.
+pub(crate) fn json_rows(postgres: bool, columns: &str) -> String {
+    if postgres {
+        format!("CAST(json_agg(json_build_array({columns})) AS TEXT)")
+    } else {
+        format!("json_group_array(json_array({columns}))")
+    }
+}
+
 /// How a SELECT takes rows that no other transaction holds.
 pub(crate) fn skip_locked(postgres: bool) -> &'static str {
     if postgres { " FOR UPDATE SKIP LOCKED" } else { "" }

@@ -121,6 +121,24 @@ pub(crate) async fn keep(tx: &Tx, cipher: &dyn FieldCipher, slot: &Slot, outcome
     }
 }
 
+/// Puts the answer of a later step in the place of the one kept before. A key that is not kept any more, or was used for another
+/// request since, is left alone.
+pub(crate) async fn replace(
+    tx: &Tx,
+    cipher: &dyn FieldCipher,
+    slot: &Slot,
+    fingerprint: &[u8; 32],
+    outcome: &Outcome,
+) -> Result<(), StoreError> {
+    let sealed = cipher.seal(&slot.place(), outcome.value().to_string().as_bytes());
+    let sql = "UPDATE idempotency_keys SET outcome = $1 WHERE account_id = $2 AND hostel_scope = $3 AND key = $4 \
+               AND fingerprint = $5";
+    let values =
+        [sealed.into(), slot.account.into(), slot.scope.into(), slot.key.clone().into(), fingerprint.to_vec().into()];
+    tx.run(sql, values).await.store()?;
+    Ok(())
+}
+
 /// A number for the advisory lock: FNV-1a over the slot. Two keys that share one only make each other wait a moment.
 fn lock_number(slot: &Slot) -> i64 {
     let parts = [slot.account.as_bytes().as_slice(), slot.scope.as_bytes().as_slice(), slot.key.as_bytes()];

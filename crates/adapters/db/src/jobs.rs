@@ -45,6 +45,23 @@ pub struct LeasedJob {
     pub trace: Option<String>,
 }
 
+/// Which jobs are wanted, by their kinds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kinds {
+    /// These.
+    Only(Vec<&'static str>),
+    /// Any but these.
+    AllBut(Vec<&'static str>),
+}
+
+impl Kinds {
+    /// Every kind.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self::AllBut(Vec::new())
+    }
+}
+
 #[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
@@ -61,15 +78,41 @@ impl Database {
     /// Takes up to `most` due jobs until `lease_until`. A job whose lease ran out is taken again; one whose payload does not
     /// open is put off, so that it never holds up those behind it.
     pub async fn take_jobs(&self, now: Instant, lease_until: Instant, most: u32) -> Result<Vec<LeasedJob>, StoreError> {
+        self.take_jobs_of(&Kinds::all(), now, lease_until, most).await
+    }
+
+    /// The same for jobs of some kinds.
+    pub async fn take_jobs_of(
+        &self,
+        kinds: &Kinds,
+        now: Instant,
+        lease_until: Instant,
+        most: u32,
+    ) -> Result<Vec<LeasedJob>, StoreError> {
+        let (named, negated) = match kinds {
+            Kinds::Only(named) => (named, ""),
+            Kinds::AllBut(named) => (named, "NOT "),
+        };
+        let mut values: Vec<sea_orm::Value> = vec![lease_until.micros().into(), now.micros().into()];
+        let mut of_kind = String::new();
+        if named.is_empty() {
+            if negated.is_empty() {
+                return Ok(Vec::new());
+            }
+        } else {
+            let places: Vec<String> = (3..named.len() + 3).map(|place| format!("${place}")).collect();
+            of_kind = format!("AND kind {negated}IN ({}) ", places.join(", "));
+            values.extend(named.iter().map(|kind| (*kind).into()));
+        }
         let tx = self.write_tx(&Scope::System(Purpose::Jobs)).await?;
         // Materialised, for a plan that ran the inner SELECT more than once would take more than `most`.
         let sql = format!(
             "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE due <= $2 AND (lease_until IS NULL OR lease_until < $2) \
-             ORDER BY due, id LIMIT {most}{}) UPDATE jobs SET lease_until = $1, attempts = attempts + 1 \
+             {of_kind}ORDER BY due, id LIMIT {most}{}) UPDATE jobs SET lease_until = $1, attempts = attempts + 1 \
              WHERE id IN (SELECT id FROM due) RETURNING id, hostel_id, kind, key, attempts, payload, request_id, trace",
             skip_locked(tx.is_postgres())
         );
-        let rows = tx.all::<Row>(&sql, [lease_until.micros().into(), now.micros().into()]).await.store()?;
+        let rows = tx.all::<Row>(&sql, values).await.store()?;
         tx.commit().await.store()?;
         let mut taken = Vec::with_capacity(rows.len());
         for row in rows {

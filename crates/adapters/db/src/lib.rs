@@ -15,11 +15,13 @@
 //! | whether this node has the installation's keys | [`keys`] |
 //! | encrypted columns | [`sealed`] |
 //! | migrations at start, and whether this binary may | [`schema`] |
-//! | a context's repositories | `booking/`, `access/`, `tenancy/` |
+//! | a context's repositories | `booking/`, `billing/`, `access/`, `tenancy/` |
+//! | the rows of the sandbox gateway | [`sandbox`] |
 //!
 //! Must never know: a rule of a domain, HTTP, the wall clock.
 
 mod access;
+mod billing;
 mod booking;
 pub mod database;
 mod dialect;
@@ -31,6 +33,7 @@ mod log;
 mod read;
 pub mod relay;
 mod rounds;
+pub mod sandbox;
 pub mod schema;
 pub mod sealed;
 mod tenancy;

@@ -40,13 +40,23 @@ impl Place {
 
     /// Encrypts a text for this place.
     pub(crate) fn seal(&self, cipher: &dyn FieldCipher, text: Option<&str>) -> Option<Vec<u8>> {
-        text.map(|text| cipher.seal(&self.bytes(), text.as_bytes()))
+        text.map(|text| self.seal_bytes(cipher, text.as_bytes()))
+    }
+
+    /// Encrypts bytes for this place.
+    pub(crate) fn seal_bytes(&self, cipher: &dyn FieldCipher, plain: &[u8]) -> Vec<u8> {
+        cipher.seal(&self.bytes(), plain)
+    }
+
+    /// Decrypts bytes that were sealed for this place.
+    pub(crate) fn open_bytes(&self, cipher: &dyn FieldCipher, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        cipher.open(&self.bytes(), sealed).map_err(|error| StoreError::Corrupt(error.into()))
     }
 
     /// Decrypts what was sealed for this place.
     pub(crate) fn open(&self, cipher: &dyn FieldCipher, sealed: Option<&[u8]>) -> Result<Option<String>, StoreError> {
         let Some(sealed) = sealed else { return Ok(None) };
-        let plain = cipher.open(&self.bytes(), sealed).map_err(|error| StoreError::Corrupt(error.into()))?;
+        let plain = self.open_bytes(cipher, sealed)?;
         String::from_utf8(plain).map(Some).map_err(|_not_text| corrupt(self.column))
     }
 }

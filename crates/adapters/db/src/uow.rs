@@ -24,13 +24,21 @@ pub(crate) struct SqlUow {
     pub(crate) database: Database,
     scope: Scope,
     stamp: Stamp,
-    slot: Option<Slot>,
+    answer: Option<Answer>,
     job: Option<JobTicket>,
     events: Vec<NewEvent>,
     audits: Vec<AuditEntry>,
     jobs: Vec<NewJob>,
     #[cfg(debug_assertions)]
     _alone: alone::Guard,
+}
+
+/// What becomes of the outcome at the commit, when the call carries an idempotency key.
+enum Answer {
+    /// It keeps the promise that was made at the beginning.
+    Keeps(Slot),
+    /// It replaces that of an earlier step.
+    Replaces(Slot, [u8; 32]),
 }
 
 /// Who, where and which request: what every event and audit row of the change carries.
@@ -64,10 +72,14 @@ impl SqlUow {
             trace: call.trace.clone(),
             at: database.parts.clock.now().micros(),
         };
-        let slot = match (&call.idempotency, call.actor.account()) {
+        let answer = match (&call.idempotency, call.actor.account()) {
+            (Some(key), Some(account)) if call.completing => {
+                Some(Answer::Replaces(slot_of(call, key, account.uuid()), key.fingerprint))
+            }
             (Some(key), Some(account)) => {
-                match promise(&tx, database.cipher(), call, key, account.uuid(), stamp.at).await {
-                    Ok(slot) => Some(slot),
+                let slot = slot_of(call, key, account.uuid());
+                match idempotency::promise(&tx, database.cipher(), &slot, &key.fingerprint, stamp.at).await {
+                    Ok(()) => Some(Answer::Keeps(slot)),
                     Err(answered) => {
                         // Not merely dropped: the key's lock would outlive this request until the connection is used again.
                         tx.rollback().await.store()?;
@@ -82,7 +94,7 @@ impl SqlUow {
             database: database.clone(),
             scope: call.scope,
             stamp,
-            slot,
+            answer,
             job: call.job.clone(),
             events: Vec::new(),
             audits: Vec::new(),
@@ -102,6 +114,11 @@ impl SqlUow {
         self.scope
             .hostel()
             .ok_or_else(|| StoreError::Other(format!("{:?} is not the scope of a hostel", self.scope).into()))
+    }
+
+    /// When the change began, in microseconds.
+    pub(crate) fn began_at(&self) -> i64 {
+        self.stamp.at
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -138,8 +155,12 @@ impl SqlUow {
                 return Err(StoreError::LeaseLost);
             }
         }
-        if let Some(slot) = &self.slot {
-            idempotency::keep(tx, self.cipher(), slot, outcome).await?;
+        match &self.answer {
+            Some(Answer::Keeps(slot)) => idempotency::keep(tx, self.cipher(), slot, outcome).await?,
+            Some(Answer::Replaces(slot, fingerprint)) => {
+                idempotency::replace(tx, self.cipher(), slot, fingerprint, outcome).await?;
+            }
+            None => {}
         }
         if !events.is_empty() {
             let rows = events.into_iter().map(|event| self.outbox_row(event)).collect::<Result<Vec<_>, _>>()?;
@@ -232,23 +253,14 @@ impl SqlUow {
     }
 }
 
-/// Makes the promise of an idempotency key, or ends the change because it was made before.
-async fn promise(
-    tx: &Tx,
-    cipher: &dyn FieldCipher,
-    call: &Call,
-    key: &IdempotencyKey,
-    account: Uuid,
-    at: i64,
-) -> Result<Slot, StoreError> {
-    let slot = Slot {
+/// Where the promise of an idempotency key is kept.
+fn slot_of(call: &Call, key: &IdempotencyKey, account: Uuid) -> Slot {
+    Slot {
         account,
         scope: call.hostel.map_or_else(Uuid::nil, HostelId::uuid),
         hostel: call.hostel.map(HostelId::uuid),
         key: key.key.clone(),
-    };
-    idempotency::promise(tx, cipher, &slot, &key.fingerprint, at).await?;
-    Ok(slot)
+    }
 }
 
 #[async_trait::async_trait]
@@ -268,10 +280,14 @@ impl UnitOfWork for SqlUow {
     async fn commit(mut self: Box<Self>, outcome: Outcome) -> Result<(), StoreError> {
         let changes: Vec<Change> =
             self.events.iter().map(|event| Change { kind: event.kind, aggregate_id: event.aggregate_id }).collect();
+        let noted: Vec<&'static str> = self.audits.iter().map(|entry| entry.action).collect();
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;
         self.database.parts.listener.committed(self.stamp.hostel, &changes);
+        if !noted.is_empty() {
+            self.database.parts.listener.noted(&noted);
+        }
         Ok(())
     }
 

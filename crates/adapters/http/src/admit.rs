@@ -22,11 +22,11 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    body::{self, Incoming},
+    body::{self, Incoming, RawBytes},
     error::ApiError,
     facts::Facts,
     limits::Tally,
-    operation::{Access, Operation},
+    operation::{Access, BodyKind, Operation},
     ports::{Admission, Denied, Knock, Refused},
     shell::{Shell, panic_text},
 };
@@ -205,7 +205,18 @@ async fn prepare(operation: &'static Operation, call: &Call, request: &mut Servi
     } else {
         let payload = request.take_payload();
         let bytes = body::receive(request.headers(), payload, operation.body_limit).await?;
-        body::parse(request.headers(), &bytes)?
+        match operation.body {
+            BodyKind::Json => body::parse(request.headers(), &bytes)?,
+            BodyKind::Raw => {
+                request.extensions_mut().insert(RawBytes(bytes.into()));
+                Incoming::default()
+            }
+            BodyKind::Form => {
+                body::expect_form(request.headers())?;
+                request.extensions_mut().insert(RawBytes(bytes.into()));
+                Incoming::default()
+            }
+        }
     };
     let mut call = call.clone();
     if operation.idempotent {

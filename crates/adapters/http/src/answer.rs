@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::{
     error::ApiError,
     facts::Facts,
+    front::Bare,
     kept::Kept,
     list::Listing,
     present::{self, Standing, Success},
@@ -163,6 +164,30 @@ impl<T: Serialize> Responder for Answer<T> {
         response
     }
 }
+
+/// A printed sheet, to be kept as a file. It stands bare (W13).
+pub(crate) struct Sheet {
+    /// The name of the file: letters, digits, `-` and `.`.
+    pub(crate) name: String,
+    /// The PDF.
+    pub(crate) pdf: Vec<u8>,
+}
+
+impl Responder for Sheet {
+    type Body = BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::Ok().body(self.pdf);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PDF));
+        put(headers, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", self.name));
+        response.extensions_mut().insert(Bare);
+        response
+    }
+}
+
+/// The media type of a sheet.
+pub(crate) const PDF: &str = "application/pdf";
 
 fn put(headers: &mut header::HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

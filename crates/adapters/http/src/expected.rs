@@ -1,4 +1,5 @@
 //! Which version of a record the caller saw (W7): by `If-Match`, or by `version` in the body as the requirement prints it.
+//! Versions begin at 1; 0 is what stands where nobody decided anything yet.
 
 use std::rc::Rc;
 
@@ -36,7 +37,7 @@ fn by_header(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let parsed = value.to_str().ok().filter(|_| values.next().is_none()).map(str::trim).and_then(|text| {
         let bare = text.strip_prefix('"').map_or(Some(text), |rest| rest.strip_suffix('"'))?;
         let digits = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_digit());
-        bare.parse::<i64>().ok().filter(|version| digits && *version >= 1)
+        if digits { bare.parse::<i64>().ok() } else { None }
     });
     match parsed {
         Some(version) => Ok(Some(version)),
@@ -96,12 +97,13 @@ mod tests {
         assert_eq!(seen(Some("\"5\""), None), Ok(Some(5)));
         assert_eq!(seen(None, Some(5)), Ok(Some(5)));
         assert_eq!(seen(Some("5"), Some(5)), Ok(Some(5)));
+        assert_eq!(seen(Some("\"0\""), None), Ok(Some(0)));
         assert_eq!(seen(None, None), Ok(None));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for bad in ["*", "W/\"5\"", "\"5", "5\"", "\"\"", "", "-1", "+5", "0", "5, 6", "x", "99999999999999999999"] {
+        for bad in ["*", "W/\"5\"", "\"5", "5\"", "\"\"", "", "-1", "+5", "5, 6", "x", "99999999999999999999"] {
             assert_eq!(seen(Some(bad), None), Err(Code::InvalidInput), "{bad}");
         }
         assert_eq!(seen(Some("5"), Some(6)), Err(Code::InvalidInput));

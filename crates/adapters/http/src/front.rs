@@ -133,10 +133,14 @@ fn client_address(request: &ServiceRequest, shell: &Shell) -> Option<IpAddr> {
     Some(client::address(peer, request.headers(), &shell.config.trusted_proxies))
 }
 
-/// A path as it is told in the log: nobody fills it with one.
+/// A path as it is told in the log: nobody fills it with one, and what stands behind a `~` is a proof that its address was
+/// given out, which is nobody's business but its bearer's.
 pub(crate) fn short(path: &str) -> &str {
     const LONGEST: usize = 256;
-    let mut end = path.len().min(LONGEST);
+    let proof = path.bytes().enumerate().find(|(at, byte)| {
+        *byte == b'~' || path.get(*at..at + 3).is_some_and(|escaped| escaped.eq_ignore_ascii_case("%7e"))
+    });
+    let mut end = proof.map_or(path.len(), |(at, _)| at).min(LONGEST);
     while !path.is_char_boundary(end) {
         end -= 1;
     }

@@ -34,6 +34,7 @@ pub mod operation;
 pub mod operations;
 pub mod ports;
 mod present;
+mod segment;
 mod shell;
 mod state;
 #[cfg(test)]

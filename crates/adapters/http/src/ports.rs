@@ -175,6 +175,27 @@ pub trait Health: Send + Sync {
     fn sockets(&self) -> Option<u64> {
         None
     }
+
+    /// How the payment gateway was when it was last asked. Must not wait for it.
+    fn payment_gateway(&self) -> GatewayHealth {
+        GatewayHealth::None
+    }
+}
+
+/// How a payment gateway does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayHealth {
+    /// No payments are taken here.
+    None,
+    /// It was not asked yet.
+    Unasked,
+    /// It was asked.
+    Asked {
+        /// Whether it answered.
+        up: bool,
+        /// When.
+        at: Instant,
+    },
 }
 
 /// Somebody is online in a hostel: they have a socket open there, on any node.
@@ -191,6 +212,41 @@ pub struct PresenceView {
 pub trait Presence: Send + Sync {
     /// Everybody who is, by account.
     async fn online(&self, hostel: HostelId) -> Result<Vec<PresenceView>, StoreError>;
+}
+
+/// A page of a gateway that is inside this process: the sandbox's checkout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutPage {
+    /// How it is answered.
+    pub outcome: CheckoutOutcome,
+    /// The page, whole: HTML that runs no scripts.
+    pub html: String,
+    /// What a browser may do with it: its header `Content-Security-Policy`.
+    pub policy: String,
+}
+
+/// What became of a request to the checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckoutOutcome {
+    /// The page as it stands, or after a button: 200.
+    Shown,
+    /// There is no such charge: 404.
+    Unknown,
+    /// There is no such button: 400.
+    NotAnAction,
+}
+
+/// The checkout page of the sandbox gateway. A ticket is the last segment of its address: a reference with a proof behind
+/// it, so that who knows or guesses a reference cannot press its buttons. One without a sound proof must cost no look into
+/// a store.
+#[async_trait]
+pub trait Checkout: Send + Sync {
+    /// The page at a ticket.
+    async fn page(&self, ticket: &str) -> Result<CheckoutPage, StoreError>;
+
+    /// Presses a button: `pay`, `decline`, `hang` or `pay_twice`. Any other word, the empty one among them, changes
+    /// nothing.
+    async fn act(&self, ticket: &str, action: &str) -> Result<CheckoutPage, StoreError>;
 }
 
 /// Who a rule counts.

@@ -251,7 +251,7 @@ pub(crate) fn refusal(error: &ApiError, facts: &Facts) -> Refusal {
                 title: status.canonical_reason().unwrap_or("Error"),
                 status: status.as_u16(),
                 detail: error.message(),
-                instance: &facts.path,
+                instance: crate::front::short(&facts.path),
                 code,
                 errors,
                 data,

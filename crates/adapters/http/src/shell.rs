@@ -7,6 +7,7 @@ use domicile_kernel::{Fault, Instant, ports::Ambient};
 use domicile_telemetry::{Redacted, Watch};
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::{
@@ -82,6 +83,9 @@ pub struct Shell {
     pub runtime: tokio::runtime::Handle,
 }
 
+/// How many computations run at a time: they take processors from everybody else.
+static COMPUTING: Semaphore = Semaphore::const_new(2);
+
 /// What a use case answered, and whether it is the stored answer to a repeated idempotency key.
 #[derive(Debug)]
 pub struct Done<T> {
@@ -117,6 +121,33 @@ impl Shell {
         E: Fault + Send + 'static,
     {
         Ok(self.finish(work).await??)
+    }
+
+    /// Runs what only computes on a thread of its own, within the deadline: it would hold up whoever shares a thread with
+    /// it. A few run at a time, the others wait.
+    pub(crate) async fn compute<T, E, F>(&self, work: F) -> Result<T, ApiError>
+    where
+        F: FnOnce() -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Fault + Send + 'static,
+    {
+        let turn = async move {
+            // Nobody closes it.
+            let permit = COMPUTING.acquire().await.ok();
+            let span = tracing::Span::current();
+            // What was begun cannot be stopped: its place is taken until it ends, whoever still waits for it.
+            tokio::task::spawn_blocking(move || {
+                let answer = span.in_scope(work);
+                drop(permit);
+                answer
+            })
+            .await
+        };
+        match self.finish(turn).await? {
+            Ok(answer) => Ok(answer?),
+            Err(join) if join.is_panic() => Err(ApiError::internal(panic_text(join.into_panic().as_ref()))),
+            Err(join) => Err(ApiError::unavailable(join.to_string())),
+        }
     }
 
     /// Runs any future on the process's runtime, within the deadline.

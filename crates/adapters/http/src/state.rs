@@ -4,10 +4,14 @@
 use std::sync::Arc;
 
 use domicile_access::{Directory, OwnAccount, SignIn};
+use domicile_billing::Bursar;
 use domicile_booking::FrontDesk;
 use domicile_tenancy::Tenancy;
 
-use crate::{ports::Presence, shell::Shell};
+use crate::{
+    ports::{Checkout, Presence},
+    shell::Shell,
+};
 
 /// Everything a handler may call. Cheap to clone: every part is shared.
 #[derive(Clone)]
@@ -24,6 +28,10 @@ pub struct AppState {
     pub directory: Directory,
     /// Rooms and bookings.
     pub desk: FrontDesk,
+    /// Invoices, payments, wallets, deposits, the ledger.
+    pub bursar: Bursar,
+    /// The sandbox gateway's page; none in an installation without a sandbox.
+    pub checkout: Option<Arc<dyn Checkout>>,
     /// Who is online.
     pub presence: Arc<dyn Presence>,
 }

@@ -206,6 +206,14 @@ impl KeyRing {
             .collect()
     }
 
+    /// The secret of the sandbox payment gateway, as text of 64 hexadecimal digits. It is derived from the oldest key, so that
+    /// the addresses of open checkouts stay good when a key is added.
+    #[must_use]
+    pub fn sandbox_secret(&self) -> Zeroizing<String> {
+        let (_id, key) = self.derive_oldest(KeyUse::Sandbox);
+        Zeroizing::new(hex::encode(key.bytes()))
+    }
+
     /// The keys of one use with their ids, newest first; never empty.
     pub(crate) fn derive_all(&self, key_use: KeyUse) -> Vec<(String, DerivedKey)> {
         self.keys.iter().map(|key| (key.id.clone(), DerivedKey::derive(&key.secret, key_use))).collect()
@@ -287,6 +295,15 @@ mod tests {
         let again = KeyRing::parse(&ring.to_text()).unwrap();
         assert_eq!(again.ids().collect::<Vec<_>>(), ["k2", "k1"]);
         assert_eq!(again.fingerprints(), ring.fingerprints());
+    }
+
+    #[test]
+    fn the_sandbox_keeps_its_secret_when_a_key_is_added_and_shares_it_with_no_other_ring() {
+        let (before, after) = fixture::rotation();
+        assert_eq!(before.sandbox_secret(), after.sandbox_secret());
+        assert_ne!(before.sandbox_secret(), fixture::stranger().sandbox_secret());
+        assert_eq!(before.sandbox_secret().len(), 64);
+        assert!(!before.to_text().contains(before.sandbox_secret().as_str()));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | one-time codes | [`KeyedCodes`] | `access::crypto::CodeHasher` |
 //! | personal columns, blind index | [`FieldSealer`] | |
 //! | chain of the audit trail | [`AuditSealer`] | |
+//! | the sandbox gateway's secret | [`KeyRing::sandbox_secret`] | |
 
 #![warn(missing_docs)]
 

@@ -15,6 +15,7 @@ pub(crate) enum KeyUse {
     BlindIndex,
     Audit,
     Fingerprint,
+    Sandbox,
 }
 
 impl KeyUse {
@@ -28,6 +29,7 @@ impl KeyUse {
             Self::BlindIndex => b"domicile/v1/blind-index",
             Self::Audit => b"domicile/v1/audit",
             Self::Fingerprint => b"domicile/v1/fingerprint",
+            Self::Sandbox => b"domicile/v1/sandbox-gateway",
         }
     }
 }
@@ -115,6 +117,7 @@ mod tests {
             KeyUse::BlindIndex,
             KeyUse::Audit,
             KeyUse::Fingerprint,
+            KeyUse::Sandbox,
         ];
         let keys: std::collections::HashSet<_> = uses.map(|u| *DerivedKey::derive(&[9; 32], u).bytes()).into();
         assert_eq!(keys.len(), uses.len());

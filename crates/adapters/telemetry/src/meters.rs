@@ -91,6 +91,9 @@ struct Inner {
     queries: Vec<(Histogram, IntCounter)>,
     bookings_created: IntCounter,
     users_registered: IntCounter,
+    payments_completed: IntCounter,
+    payments_failed: IntCounter,
+    payments_quarantined: IntCounter,
     rate_limited: IntCounterVec,
     relayed: IntCounter,
     sealed: IntCounter,
@@ -133,6 +136,18 @@ impl Meters {
             counter(&registry, "bookings_created", "Stays that were asked for, by this process, since its start.");
         let users_registered =
             counter(&registry, "users_registered", "Accounts that were made, by this process, since its start.");
+        let payments_completed = counter(
+            &registry,
+            "payments_completed",
+            "Payments whose money was taken, by this process, since its start.",
+        );
+        let payments_failed = counter(
+            &registry,
+            "payments_failed",
+            "Payments that were declined or not made in time, by this process, since its start.",
+        );
+        let help = "Reports of gateways that did not fit what was asked for, by this process, since its start.";
+        let payments_quarantined = counter(&registry, "payments_quarantined", help);
         let rate_limited =
             counter_vec(&registry, "rate_limit_exceeded", "Requests refused because of a limit, by rule.", &["rule"]);
         let relayed = counter(&registry, "outbox_relayed", "Events moved from the outbox to the log.");
@@ -145,6 +160,9 @@ impl Meters {
             queries: queries.into(),
             bookings_created,
             users_registered,
+            payments_completed,
+            payments_failed,
+            payments_quarantined,
             rate_limited,
             relayed,
             sealed,
@@ -196,7 +214,16 @@ impl Meters {
         match kind {
             "booking.created" => self.0.bookings_created.inc(),
             "user.created" => self.0.users_registered.inc(),
+            "payment.completed" => self.0.payments_completed.inc(),
+            "payment.failed" => self.0.payments_failed.inc(),
             _ => {}
+        }
+    }
+
+    /// A commit wrote an audit row of this action.
+    pub fn noted(&self, action: &str) {
+        if action == "payment.quarantine" {
+            self.0.payments_quarantined.inc();
         }
     }
 

@@ -56,14 +56,24 @@ pub(crate) enum Group {
     Login,
     /// Live events beside socket.io
     Sockets,
+    /// Payments begun, webhooks acknowledged, a statement printed
+    Money,
     /// Start, memory, size
     Start,
 }
 
 impl Group {
     /// All, in the order they are measured and told.
-    pub(crate) const ALL: &[Self] =
-        &[Self::Rooms, Self::Uncached, Self::Bookings, Self::Race, Self::Login, Self::Sockets, Self::Start];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Rooms,
+        Self::Uncached,
+        Self::Bookings,
+        Self::Race,
+        Self::Login,
+        Self::Sockets,
+        Self::Money,
+        Self::Start,
+    ];
 }
 
 impl Arguments {

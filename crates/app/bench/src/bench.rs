@@ -91,6 +91,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<bool> {
             Group::Race => figures::race::measure(&mut bench),
             Group::Login => figures::login::measure(&mut bench),
             Group::Sockets => figures::sockets::measure(&mut bench),
+            Group::Money => figures::money::measure(&mut bench),
             Group::Start => figures::start::measure(&mut bench),
         };
         // One that cannot be measured does not take the others with it.

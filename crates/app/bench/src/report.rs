@@ -117,6 +117,20 @@ impl Figure {
         Self { name: name.to_owned(), goal: goal.to_owned(), outcome }
     }
 
+    /// Held against a number that it has to reach, in the unit of the series; beside a floor, when there is one, that decides
+    /// nothing.
+    pub(crate) fn reaching(name: &str, goal: &str, value: &Series, least: f64, floor: Option<&Series>) -> Self {
+        let met = Some(value.median() >= least);
+        let (value, told) = (value.told(), floor.map(|floor| (floor.told(), value.median() / floor.median())));
+        let (floor, ratio) = match told {
+            Some((floor, ratio)) if ratio.is_finite() => (floor, format!("{ratio:.2}")),
+            Some((floor, _)) => (floor, "none".to_owned()),
+            None => ("–".to_owned(), "–".to_owned()),
+        };
+        let outcome = Outcome::Measured { value, floor, ratio, met };
+        Self { name: name.to_owned(), goal: goal.to_owned(), outcome }
+    }
+
     pub(crate) fn not_there(name: &str, goal: &str, why: &str) -> Self {
         Self { name: name.to_owned(), goal: goal.to_owned(), outcome: Outcome::NotThere(why.to_owned()) }
     }
@@ -238,6 +252,16 @@ mod tests {
         assert!(row(Goal::AtMost(0.5)).ends_with("| yes |"));
         let missing = Figure::beside("rooms", "≥ 45 %", &series(&[]), &floor, Goal::AtLeast(0.1));
         assert!(missing.row().ends_with("| none | **no** |"), "what was not measured meets no goal");
+    }
+
+    #[test]
+    fn a_number_is_reached_whatever_the_floor_is() {
+        let (value, floor) = (series(&[1_500.0]), series(&[3_000.0]));
+        let row = |least, floor| Figure::reaching("payments", "≥ 1,500/s", &value, least, floor).row();
+        assert!(row(1_500.0, None).ends_with("| 1,500 req/s | – | – | yes |"), "{}", row(1_500.0, None));
+        assert!(row(1_501.0, Some(&floor)).ends_with("| 3,000 req/s | 0.50 | **no** |"));
+        let missing = Figure::reaching("payments", "≥ 1,500/s", &series(&[]), 1.0, None).row();
+        assert!(missing.ends_with("| **no** |"), "what was not measured reaches nothing: {missing}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What runs beside the requests: the relay, the listener for other nodes' wake-ups, the job worker. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
+//! What runs beside the requests: the relay and the listener for other nodes' wake-ups; the job worker is in `lanes`. Each is a loop that is woken by a signal and polls besides, because a signal may be lost and a poll may not.
 
 use std::{sync::Arc, time::Duration};
 
@@ -119,25 +119,5 @@ pub async fn listen(database: Database, heard: Arc<Notify>, mut stop: Stop) {
 fn note(result: Result<(), StoreError>, what: &str) {
     if let Err(error) = result {
         tracing::warn!(error = &error as &dyn std::error::Error, "{what}");
-    }
-}
-
-/// How long the worker sleeps when nothing wakes it.
-const WORK_POLL: Duration = Duration::from_millis(500);
-
-/// Does due jobs until told to end.
-pub async fn work(worker: Arc<domicile_workflows::Worker>, after: Arc<AfterCommit>, mut stop: Stop) {
-    loop {
-        match worker.run_due().await {
-            // More may be due, some of it because of what was just done.
-            Ok(taken) if taken > 0 && !*stop.borrow() => continue,
-            Ok(_) => {}
-            Err(error) => note(Err(error), "jobs could not be done; the worker will try again"),
-        }
-        tokio::select! {
-            () = after.jobs.notified() => {}
-            () = tokio::time::sleep(WORK_POLL) => {}
-            () = stopped(&mut stop) => return,
-        }
     }
 }

@@ -162,6 +162,14 @@ impl CommitListener for AfterCommit {
         self.events.notify_one();
         self.jobs.notify_one();
     }
+
+    fn noted(&self, actions: &[&'static str]) {
+        if let Some(meters) = self.meters.get() {
+            for action in actions {
+                meters.noted(action);
+            }
+        }
+    }
 }
 
 /// The in-process cache as HTTP's byte cache.

@@ -4,10 +4,14 @@ use std::{io::Read, time::Duration};
 
 use anyhow::{Context, bail};
 use domicile_access::{Password, usecases::directory::CreateSuperAdmin};
+use domicile_billing::ports::{Domain, PaymentGateway as _};
 use domicile_db::{Database, schema};
 use domicile_kernel::{Ambient, Fault, Purpose, Scope, fault::Detail};
 
-use crate::{house::House, settings::Settings};
+use crate::{
+    house::House,
+    settings::{Profile, Settings},
+};
 
 /// `migrate`.
 #[expect(clippy::print_stdout, reason = "a command's answer")]
@@ -108,6 +112,8 @@ pub async fn doctor(settings: Settings, ambient: Ambient) -> anyhow::Result<()> 
             );
             let (good, line) = clock(&house.database, &ambient).await;
             tell(good, line);
+            let (good, line) = payments(&house).await;
+            tell(good, line);
             house.database.close().await;
         }
         Err(error) => tell(false, format!("house: {error:#}")),
@@ -126,5 +132,34 @@ async fn clock(database: &Database, ambient: &Ambient) -> (bool, String) {
             (apart < Duration::from_secs(2), format!("clock: {} ms from the database's", apart.as_millis()))
         }
         Err(error) => (false, format!("clock: the database's cannot be read: {error}")),
+    }
+}
+
+/// By whom payments are taken, and whether they answer.
+async fn payments(house: &House) -> (bool, String) {
+    let Some(gateway) = &house.payments.gateway else {
+        return (true, "payments: not taken; set payments.provider to take them".to_owned());
+    };
+    let answers = gateway.ask().await;
+    let Some(paystack) = &house.payments.paystack else {
+        return (answers, "payments: by the sandbox, which moves no money".to_owned());
+    };
+    let live = gateway.domain() == Domain::Live;
+    let key = if live { "a live key" } else { "a test key, with which no money moves" };
+    let promised = gateway.session_length();
+    match paystack.account_session().await {
+        Ok(Some(session)) if session > promised => {
+            let (theirs, ours) = (session.as_secs().div_ceil(60), promised.as_secs() / 60);
+            let line = format!(
+                "payments: by Paystack with {key}; the account lets people pay for {theirs} minutes, \
+                 payments.paystack_session_minutes says {ours}"
+            );
+            (false, line)
+        }
+        Ok(_within) => (
+            live || house.settings.profile == Profile::Local,
+            format!("payments: by Paystack with {key}, which it takes"),
+        ),
+        Err(error) => (false, format!("payments: by Paystack with {key}: {error}")),
     }
 }

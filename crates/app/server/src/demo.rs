@@ -8,6 +8,7 @@ use domicile_access::{
     Password,
     usecases::directory::{CreateSuperAdmin, CreateUser},
 };
+use domicile_billing::{ListInvoices, UpdateTerms};
 use domicile_booking::{CreateBooking, CreateRoom};
 use domicile_kernel::{AccountId, Currency, HostelDay, HostelId, Money, Page, Purpose, Role, Scope, Zone};
 use domicile_tenancy::CreateHostel;
@@ -49,6 +50,23 @@ pub struct DemoHostel {
     pub kind: String,
 }
 
+/// An invoice that can be paid at once.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoBill {
+    /// The hostel.
+    pub hostel_id: HostelId,
+    /// Who owes it.
+    pub email: String,
+    /// The stay it is for.
+    pub booking_id: String,
+    /// The invoice.
+    pub invoice_id: String,
+    /// How much is owed.
+    pub amount: Money,
+    /// Until when.
+    pub due_date: HostelDay,
+}
+
 /// What `demo.json` holds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Demo {
@@ -58,6 +76,8 @@ pub struct Demo {
     pub hostels: Vec<DemoHostel>,
     /// The accounts.
     pub accounts: Vec<DemoAccount>,
+    /// What can be paid at once: the first invoice of the first stay that was agreed to, in each hostel.
+    pub bills: Vec<DemoBill>,
 }
 
 /// Makes the demo, unless the database holds anything already; answers what was made.
@@ -67,7 +87,7 @@ pub async fn furnish(house: &House, base_url: &str) -> anyhow::Result<Option<Dem
     if !existing.rows.is_empty() {
         return Ok(None);
     }
-    let mut demo = Demo { base_url: base_url.to_owned(), hostels: Vec::new(), accounts: Vec::new() };
+    let mut demo = Demo { base_url: base_url.to_owned(), hostels: Vec::new(), accounts: Vec::new(), bills: Vec::new() };
     let owner = "owner@domicile.example";
     let command = CreateSuperAdmin {
         email: Some(owner.to_owned()),
@@ -84,8 +104,10 @@ pub async fn furnish(house: &House, base_url: &str) -> anyhow::Result<Option<Dem
             name: (*name).to_owned(),
             kind: hostel.kind.as_str().to_owned(),
         });
+        terms(house, hostel.id).await?;
         let students = people(house, &mut demo, hostel.id, short).await?;
         rooms_and_stays(house, hostel.id, &students).await?;
+        demo.bills.extend(bill(house, hostel.id).await?);
     }
     Ok(Some(demo))
 }
@@ -117,6 +139,33 @@ async fn people(house: &House, demo: &mut Demo, hostel: HostelId, short: &str) -
         demo.accounts.push(account(&email, role, Some(hostel)));
     }
     Ok(living_here)
+}
+
+/// A month's rent as deposit, and three days for the first invoice.
+async fn terms(house: &House, hostel: HostelId) -> anyhow::Result<()> {
+    let call = house.operator(Scope::Hostel(hostel));
+    let before = house.payments.bursar.terms(&call).await.context("the terms of a demo hostel")?;
+    let terms = UpdateTerms { deposit_percent: Some(100), first_due_days: Some(3), ..UpdateTerms::default() };
+    house.payments.bursar.update_terms(&call, before.version, terms).await.context("the terms of a demo hostel")?;
+    Ok(())
+}
+
+/// The invoice that is due first.
+async fn bill(house: &House, hostel: HostelId) -> anyhow::Result<Option<DemoBill>> {
+    let call = house.operator(Scope::Hostel(hostel));
+    let page = Page { limit: 1, ..Page::first("due_date", false) };
+    let open = ListInvoices { status: Some("open".to_owned()), ..ListInvoices::default() };
+    let invoices = house.payments.bursar.list_invoices(&call, open, &page).await.context("the demo's invoices")?;
+    let Some(invoice) = invoices.rows.into_iter().next() else { return Ok(None) };
+    let owes = house.directory.get_user(&call, invoice.user_id).await.context("who owes the demo's invoice")?;
+    Ok(Some(DemoBill {
+        hostel_id: hostel,
+        email: owes.email.to_string(),
+        booking_id: invoice.booking_id.to_string(),
+        invoice_id: invoice.id.to_string(),
+        amount: invoice.open,
+        due_date: invoice.due_date,
+    }))
 }
 
 async fn rooms_and_stays(house: &House, hostel: HostelId, students: &[AccountId]) -> anyhow::Result<()> {
@@ -191,6 +240,9 @@ pub fn table(demo: &Demo) -> String {
         let place =
             hostel.map_or_else(|| "every hostel".to_owned(), |hostel| format!("{}  {}", hostel.name, hostel.id));
         lines.push(format!("  {:<12} {:<28} {:<22} {place}", account.role.as_str(), account.email, account.password));
+    }
+    if let Some(bill) = demo.bills.first() {
+        lines.push(format!("\n  to pay: {} owes {} until {}", bill.email, bill.amount, bill.due_date));
     }
     lines.join("\n")
 }

@@ -62,8 +62,10 @@ const fn advice(code: Code) -> (&'static str, &'static str) {
         Code::TokenExpired => ("The access token's hour is over. Refresh it and send again.", ""),
         Code::InvalidRefreshToken => ("The refresh token is wrong or its time is over. Sign in.", ""),
         Code::TokenRevoked => ("The session was ended. Sign in.", ""),
-        Code::InsufficientBalance => ("The wallet does not hold enough. Nothing answers so yet.", ""),
-        Code::PaymentFailed => ("The payment was declined. Nothing answers so yet.", ""),
+        Code::InsufficientBalance => {
+            ("The wallet does not hold enough. Fill it, or pay by a gateway.", "`balance`, `needed`")
+        }
+        Code::PaymentFailed => ("The payment was declined. Nothing was taken; begin another one.", "`payment`"),
         Code::Forbidden => ("It belongs to somebody else, or you are not a member of this hostel.", ""),
         Code::EmailNotVerified => {
             ("The login is right, but the address is not proved yet. Send the code that was mailed.", "")

@@ -10,13 +10,16 @@ use std::{
 
 use async_trait::async_trait;
 use domicile_db::Database;
-use domicile_http::ports::{Health, RefusalSink, Refused};
+use domicile_http::ports::{GatewayHealth, Health, RefusalSink, Refused};
 use domicile_kernel::{Ambient, AuditEntry, Call, Scope};
 use domicile_realtime::Realtime;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::background::{Stop, stopped};
+use crate::{
+    background::{Stop, stopped},
+    payments::{Seen, Watched},
+};
 
 /// At most this many refusals wait to be written; more are counted and dropped.
 const QUEUE: usize = 1_024;
@@ -116,14 +119,15 @@ impl NotesLoop {
 pub struct Wellness {
     database: Database,
     live: Realtime,
+    gateway: Option<Arc<Watched>>,
     draining: AtomicBool,
 }
 
 impl Wellness {
-    /// Over the database and the sockets.
+    /// Over the database, the sockets and the payment gateway.
     #[must_use]
-    pub fn new(database: Database, live: Realtime) -> Self {
-        Self { database, live, draining: AtomicBool::new(false) }
+    pub fn new(database: Database, live: Realtime, gateway: Option<Arc<Watched>>) -> Self {
+        Self { database, live, gateway, draining: AtomicBool::new(false) }
     }
 
     /// From now on readiness is refused.
@@ -145,6 +149,14 @@ impl Health for Wellness {
 
     fn sockets(&self) -> Option<u64> {
         Some(self.live.connections())
+    }
+
+    fn payment_gateway(&self) -> GatewayHealth {
+        match self.gateway.as_ref().map(|gateway| gateway.seen()) {
+            None => GatewayHealth::None,
+            Some(None) => GatewayHealth::Unasked,
+            Some(Some(Seen { up, at })) => GatewayHealth::Asked { up, at },
+        }
     }
 
     fn accepting(&self) -> bool {

@@ -1,7 +1,12 @@
 //! The composition root: every service over its adapters, built once. The server, the other commands and the tests all build
 //! the house here; they differ only in settings and in time.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use domicile_access::{
@@ -19,6 +24,7 @@ use domicile_workflows::{Post, Worker};
 
 use crate::{
     bridges::{AfterCommit, Cipher, Seal},
+    payments::Payments,
     post::{Queue, Upkeeper, post},
     settings::{Profile, Settings},
 };
@@ -55,6 +61,8 @@ pub struct House {
     pub tenancy: Tenancy,
     /// Rooms and stays.
     pub front_desk: FrontDesk,
+    /// Invoices, payments and the ledger, with the gateway that takes the money.
+    pub payments: Payments,
     /// Where mail goes.
     pub post: Arc<dyn Post>,
     /// What is counted and remembered of requests, and of everything else that is measured.
@@ -109,6 +117,7 @@ impl House {
             sweeper: Sweeper::new(Arc::clone(&access)),
             tenancy: Tenancy::new(Arc::new(database.clone()), Arc::new(database.clone()), ambient.clone()),
             front_desk: FrontDesk::new(Arc::new(database.clone()), Arc::new(database.clone()), ambient.clone()),
+            payments: Payments::open(&settings, &ambient, &keys, &database)?,
             post: post(&settings, &ambient)?,
             seal: Arc::new(Seal(AuditSealer::new(&keys))),
             watch,
@@ -123,17 +132,19 @@ impl House {
     }
 
     /// The worker that does due jobs.
-    #[must_use]
-    pub fn worker(&self) -> Worker {
-        Worker {
+    pub fn worker(&self) -> anyhow::Result<Worker> {
+        Ok(Worker {
             queue: Arc::new(Queue(self.database.clone())),
             post: Arc::clone(&self.post),
             front_desk: self.front_desk.clone(),
+            bursar: self.payments.bursar.clone(),
+            notices: self.payments.notices()?,
+            untold: AtomicU32::new(0),
             sweeper: self.sweeper.clone(),
             upkeep: Arc::new(Upkeeper(self.database.clone())),
             ambient: self.ambient.clone(),
             events_kept: Duration::from_secs(self.settings.retention_days * 86_400),
-        }
+        })
     }
 
     /// A call by whoever has a shell on the machine.

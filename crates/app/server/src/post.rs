@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domicile_access::Mail;
-use domicile_db::Database;
+use domicile_db::{Database, jobs};
 use domicile_delivery::{DeliveryError, Mailer, Message, OutboxMailer, SmtpMailer};
 use domicile_kernel::{Ambient, Call, Instant, JobId, JobTicket, NewJob, StoreError};
-use domicile_workflows::{JobQueue, LeasedJob, Post, PostError, Upkeep};
+use domicile_workflows::{JobQueue, Kinds, LeasedJob, Post, PostError, Upkeep};
 
 use crate::settings::Settings;
 
@@ -16,8 +16,18 @@ pub struct Queue(pub Database);
 
 #[async_trait]
 impl JobQueue for Queue {
-    async fn take(&self, now: Instant, lease_until: Instant, most: u32) -> Result<Vec<LeasedJob>, StoreError> {
-        let jobs = self.0.take_jobs(now, lease_until, most).await?;
+    async fn take(
+        &self,
+        kinds: &Kinds,
+        now: Instant,
+        lease_until: Instant,
+        most: u32,
+    ) -> Result<Vec<LeasedJob>, StoreError> {
+        let kinds = match kinds {
+            Kinds::Only(named) => jobs::Kinds::Only(named.clone()),
+            Kinds::AllBut(named) => jobs::Kinds::AllBut(named.clone()),
+        };
+        let jobs = self.0.take_jobs_of(&kinds, now, lease_until, most).await?;
         Ok(jobs
             .into_iter()
             .map(|job| LeasedJob {

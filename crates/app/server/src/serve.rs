@@ -26,7 +26,7 @@ use crate::{
     demo,
     gate::{Notes, Wellness},
     house::House,
-    limits, live,
+    lanes, limits, live, payments,
     settings::{Profile, Settings},
 };
 
@@ -47,15 +47,16 @@ pub struct Front {
 }
 
 impl Backstage {
-    /// Starts relay, follower, worker and the writer of refusals, and builds what the HTTP adapter is given.
+    /// Starts relay, follower, worker, the watch over the gateway and the writer of refusals, and builds what the HTTP adapter is given.
     pub async fn start(house: &House) -> anyhow::Result<(Self, Front)> {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let (notes, notes_loop) = Notes::new(house.ambient.clone());
         tasks.spawn(notes_loop.run(house.database.clone(), stopped.clone()));
         let (dropped, notes) = (notes.dropped(), Arc::new(notes));
-        let worker = Arc::new(house.worker());
+        let worker = Arc::new(house.worker()?);
         worker.plan_sweeps().await.context("the sweeps could not be planned")?;
+        house.payments.take_over().await;
         let heard = Arc::new(Notify::new());
         let (database, after, seal) = (house.database.clone(), Arc::clone(&house.after), Arc::clone(&house.seal));
         tasks.spawn(kept_up("relay", {
@@ -91,17 +92,27 @@ impl Backstage {
                 live::watch_sessions(database.clone(), standings, live.clone(), caught_up, clock, stopped.clone())
             }
         }));
-        tasks.spawn(kept_up("worker", {
-            let stopped = stopped.clone();
-            move || background::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
-        }));
+        if house.settings.jobs {
+            tasks.spawn(kept_up("worker", {
+                let stopped = stopped.clone();
+                move || lanes::work(Arc::clone(&worker), Arc::clone(&after), stopped.clone())
+            }));
+        } else {
+            tracing::warn!("this process does no jobs: mails, holds and payments wait for one that does");
+        }
+        if let Some(gateway) = &house.payments.gateway {
+            let (gateway, stopped) = (Arc::clone(gateway), stopped.clone());
+            tasks.spawn(kept_up("watch over the payment gateway", move || {
+                payments::watch(Arc::clone(&gateway), stopped.clone())
+            }));
+        }
         figures(house, &live, dropped);
         let limiter = Arc::new(limits::limiter(&house.settings.rate_limits));
         tasks.spawn(kept_up("tidying of limits", {
             let (limiter, clock, stopped) = (Arc::clone(&limiter), Arc::clone(&house.ambient.clock), stopped.clone());
             move || limits::tidy(Arc::clone(&limiter), Arc::clone(&clock), stopped.clone())
         }));
-        let wellness = Arc::new(Wellness::new(house.database.clone(), live.clone()));
+        let wellness = Arc::new(Wellness::new(house.database.clone(), live.clone(), house.payments.gateway.clone()));
         let shell = Shell {
             config: http_config(&house.settings, &house.ambient)?,
             ambient: house.ambient.clone(),
@@ -122,6 +133,8 @@ impl Backstage {
             own: house.own.clone(),
             directory: house.directory.clone(),
             desk: house.front_desk.clone(),
+            bursar: house.payments.bursar.clone(),
+            checkout: house.payments.checkout(),
             presence: Arc::new(crate::bridges::Online {
                 database: house.database.clone(),
                 clock: Arc::clone(&house.ambient.clock),
@@ -198,7 +211,9 @@ pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> any
     let listener = TcpListener::bind(house.settings.listen)
         .with_context(|| format!("cannot listen on {}", house.settings.listen))?;
     listener.set_nonblocking(true)?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    house.payments.here.listens_on(address);
+    let base_url = format!("http://{address}");
     let table = if with_demo { furnish(&house, &base_url).await? } else { None };
 
     let (backstage, front) = Backstage::start(&house).await?;

@@ -1,20 +1,18 @@
 //! Configuration: flags over `DOMICILE_SECTION__KEY` in the environment over `domicile.toml` over defaults. Unknown keys are
 //! errors, so that a typo never goes unnoticed. A secret may also come from a file: `…_FILE` names it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-    net::SocketAddr,
-    path::PathBuf,
-    time::Duration,
-};
+mod given;
+mod payments;
+
+use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use domicile_db::Backend;
 use domicile_http::{client::Network, limits::Limits};
 use domicile_realtime::RealtimeConfig;
-use serde::Deserialize;
 
+use self::given::Given;
+pub use self::payments::{PaymentSettings, Provider, SandboxSettings};
 use crate::cli::{Common, Serve};
 
 /// How much is made up when it is missing.
@@ -24,136 +22,6 @@ pub enum Profile {
     Local,
     /// Every secret must be given.
     Production,
-}
-
-/// Everything that can be configured, as it was given.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Given {
-    listen: Option<String>,
-    data_dir: Option<PathBuf>,
-    profile: Option<String>,
-    drain_seconds: Option<u64>,
-    database: GivenDatabase,
-    redis: GivenRedis,
-    keys: GivenKeys,
-    mail: GivenMail,
-    cors: GivenCors,
-    api: GivenApi,
-    events: GivenEvents,
-    http: GivenHttp,
-    rate_limits: BTreeMap<String, String>,
-    logs: GivenLogs,
-    metrics: GivenMetrics,
-    performance: GivenPerformance,
-    realtime: GivenRealtime,
-    traces: GivenTraces,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenDatabase {
-    url: Option<String>,
-    owner_url: Option<String>,
-    connections: Option<u32>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenRedis {
-    url: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenKeys {
-    ring: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenMail {
-    smtp_url: Option<String>,
-    from: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenCors {
-    allowed_origins: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenApi {
-    v0_sunset: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenEvents {
-    retention_days: Option<u64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenHttp {
-    trusted_proxies: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenLogs {
-    filter: Option<String>,
-    format: Option<String>,
-    dir: Option<PathBuf>,
-    keep_days: Option<u64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenMetrics {
-    token: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenPerformance {
-    slow_request_ms: Option<u64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenRealtime {
-    sockets: Option<u64>,
-    sockets_per_account: Option<usize>,
-    strangers_per_address: Option<u32>,
-    messages_per_minute: Option<u32>,
-    queue_frames: Option<usize>,
-    queue_bytes: Option<usize>,
-    ping_seconds: Option<u64>,
-}
-
-impl GivenRealtime {
-    fn resolve(&self) -> RealtimeConfig {
-        let usual = RealtimeConfig::default();
-        RealtimeConfig {
-            sockets: self.sockets.unwrap_or(usual.sockets),
-            sockets_per_account: self.sockets_per_account.unwrap_or(usual.sockets_per_account),
-            strangers_per_address: self.strangers_per_address.unwrap_or(usual.strangers_per_address),
-            messages: self.messages_per_minute.unwrap_or(usual.messages),
-            queue_frames: self.queue_frames.unwrap_or(usual.queue_frames),
-            queue_bytes: self.queue_bytes.unwrap_or(usual.queue_bytes),
-            ping_every: self.ping_seconds.map_or(usual.ping_every, |seconds| Duration::from_secs(seconds.max(1))),
-            ..usual
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GivenTraces {
-    otlp_endpoint: Option<String>,
 }
 
 /// The configuration in force.
@@ -185,6 +53,8 @@ pub struct Settings {
     pub v0_sunset: String,
     /// How long the event log is kept.
     pub retention_days: u64,
+    /// Whether this process does jobs.
+    pub jobs: bool,
     /// Which log lines are written.
     pub log_filter: String,
     /// Whether they are JSON or for people.
@@ -203,6 +73,8 @@ pub struct Settings {
     pub slow_request_ms: u64,
     /// How sockets are bounded.
     pub realtime: RealtimeConfig,
+    /// How payments are taken.
+    pub payments: PaymentSettings,
     /// Where spans are sent, as OTLP over HTTP; nowhere by default.
     pub otlp_endpoint: Option<String>,
 }
@@ -218,8 +90,16 @@ impl std::fmt::Debug for Settings {
 }
 
 /// Keys that may be given by `…_FILE`.
-const SECRETS: &[&str] =
-    &["DATABASE__URL", "DATABASE__OWNER_URL", "KEYS__RING", "MAIL__SMTP_URL", "METRICS__TOKEN", "REDIS__URL"];
+const SECRETS: &[&str] = &[
+    "DATABASE__URL",
+    "DATABASE__OWNER_URL",
+    "KEYS__RING",
+    "MAIL__SMTP_URL",
+    "METRICS__TOKEN",
+    "PAYMENTS__PAYSTACK_SECRET_KEY",
+    "PAYMENTS__SANDBOX_SECRET",
+    "REDIS__URL",
+];
 
 /// Environment names with our prefix that are not configuration.
 const NOT_OURS: &[&str] = &["DOMICILE_TEST_", "DOMICILE_CI_"];
@@ -320,6 +200,7 @@ impl Settings {
             allowed_origins: listed(&origins).map(str::to_owned).collect(),
             v0_sunset: given.api.v0_sunset.unwrap_or_else(|| "2027-11-21T00:00:00Z".to_owned()),
             retention_days: given.events.retention_days.unwrap_or(7).max(1),
+            jobs: given.jobs.enabled.unwrap_or(true),
             // The dispatcher tells of every request that cannot be parsed as an error: anybody could fill the log with them.
             log_filter: given.logs.filter.unwrap_or_else(|| {
                 "info,sqlx=warn,sea_orm_migration=warn,actix_server=warn,actix_http::h1::dispatcher=off".to_owned()
@@ -332,6 +213,7 @@ impl Settings {
             metrics_token: given.metrics.token.filter(|token| !token.is_empty()),
             slow_request_ms: given.performance.slow_request_ms.unwrap_or(1_000).max(1),
             realtime: given.realtime.resolve(),
+            payments: given.payments.resolve(profile)?,
             otlp_endpoint: given.traces.otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
         })
     }
@@ -392,6 +274,7 @@ mod tests {
     fn an_unknown_key_is_an_error_and_test_variables_are_not_ours() {
         assert!(resolve(&[("DOMICILE_LISTN", "x")], &Serve::default()).is_err());
         assert!(resolve(&[("DOMICILE_DATABASE__URI", "x")], &Serve::default()).is_err());
+        assert!(resolve(&[("DOMICILE_PAYMENTS__PROVIDERS", "none")], &Serve::default()).is_err());
         assert!(resolve(&[("DOMICILE_TEST_POSTGRES", "x")], &Serve::default()).is_ok());
     }
 

@@ -4,6 +4,10 @@
 //! Must never know: an adapter.
 
 pub mod import;
+pub mod lane;
+pub mod ports;
 pub mod worker;
 
-pub use worker::{JobQueue, LeasedJob, Post, PostError, Upkeep, Worker};
+pub use lane::{Kinds, Lane, SANDBOX_NOTICE};
+pub use ports::{JobQueue, LeasedJob, Notices, Post, PostError, Told, Upkeep};
+pub use worker::Worker;

@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domicile_kernel::{AccountId, Call, Instant, StoreError, UnitOfWork};
+use domicile_kernel::{AccountId, Call, Instant, StoreError, UnitOfWork, ports::Ambient};
 
-use crate::model::{BedId, Booking, BookingId, HouseTerms, Room, RoomId, StayDates};
+use crate::{
+    events::BookingChange,
+    model::{BedId, Booking, BookingId, HouseTerms, Room, RoomId, StayDates},
+};
 
 /// Opens units of work on the rows of the call's hostel.
 #[async_trait]
@@ -18,7 +21,7 @@ pub trait BookingUows: Send + Sync {
 /// The rooms, beds and bookings of one hostel, to be changed together or not at all.
 ///
 /// Whoever takes several locks takes them in this order, so that no two units of work can wait for each other: a booking,
-/// then its guest, then the beds of a room.
+/// then its guest, then the beds of a room, and what the accounts lock at last.
 #[async_trait]
 pub trait BookingUow: UnitOfWork {
     /// Rooms with their beds.
@@ -27,6 +30,8 @@ pub trait BookingUow: UnitOfWork {
     fn bookings(&mut self) -> &mut dyn BookingRepository;
     /// Who may stay.
     fn people(&mut self) -> &mut dyn People;
+    /// Who keeps the guests' accounts.
+    fn accounts(&mut self) -> &mut dyn StayAccounts;
     /// The terms the hostel lets by.
     async fn terms(&mut self) -> Result<HouseTerms, StoreError>;
 }
@@ -122,4 +127,18 @@ pub trait BookingRepository: Send {
 pub trait People: Send {
     /// Locks the person's membership, so that one person books once at a time, and tells whether it is an active one.
     async fn lock_member(&mut self, person: AccountId) -> Result<bool, StoreError>;
+}
+
+/// Keeps the guests' accounts, and hears of every change of a stay in the unit of work that makes it, so that what is owed
+/// is never that of another stay than the one that is written (J32).
+#[async_trait]
+pub trait StayAccounts: Send {
+    /// Hears of a booking that was made, moved on or rearranged, after it was written. Told twice of the same booking it
+    /// changes nothing the second time. An error gives the change up.
+    async fn stay_changed(
+        &mut self,
+        ambient: &Ambient,
+        booking: &Booking,
+        change: BookingChange,
+    ) -> Result<(), StoreError>;
 }

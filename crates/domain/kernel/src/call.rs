@@ -30,6 +30,8 @@ pub enum Purpose {
     Installation,
     /// Writing down who is online.
     Presence,
+    /// Keeping what payment gateways tell before it is known whom it concerns, and finding payments left unfinished.
+    Payments,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Jobs => "jobs",
             Self::Installation => "installation",
             Self::Presence => "presence",
+            Self::Payments => "payments",
         }
     }
 }
@@ -138,6 +141,10 @@ pub struct Call {
     pub ip: Option<IpAddr>,
     /// Set when the client sent an idempotency key.
     pub idempotency: Option<IdempotencyKey>,
+    /// Whether this is a later step of a command whose first unit of work was committed under the key already: the unit of
+    /// work then makes no promise and replays nothing, and its commit puts its outcome in the place of the one kept before
+    /// (W9, for effects outside the database). When the key is not kept any more, nothing is put anywhere.
+    pub completing: bool,
     /// Set when the call does a job: the unit of work's commit completes it.
     pub job: Option<JobTicket>,
 }
@@ -156,6 +163,7 @@ impl Call {
             trace: None,
             ip: None,
             idempotency: None,
+            completing: false,
             job: None,
         }
     }
@@ -165,6 +173,12 @@ impl Call {
     #[must_use]
     pub fn within(&self, scope: Scope) -> Self {
         Self { scope, hostel: scope.hostel().or(self.hostel), ..self.clone() }
+    }
+
+    /// The same call for the next unit of work of a command in more than one step: see [`Call::completing`].
+    #[must_use]
+    pub fn completes(&self) -> Self {
+        Self { completing: true, ..self.clone() }
     }
 
     /// The first line of every use case: refuses who does not hold the permission here.

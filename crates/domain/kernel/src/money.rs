@@ -43,6 +43,23 @@ const UNUSUAL_MINOR_UNITS: &[(&str, u32)] = &[
     ("XPF", 0),
 ];
 
+/// The signs that people know a currency by. Where there is none, the code stands in front of the amount.
+const SIGNS: &[(&str, &str)] = &[
+    ("GHS", "₵"),
+    ("NGN", "₦"),
+    ("INR", "₹"),
+    ("EUR", "€"),
+    ("USD", "$"),
+    ("GBP", "£"),
+    ("JPY", "¥"),
+    ("KES", "KSh"),
+    ("UGX", "USh"),
+    ("TZS", "TSh"),
+    ("ZAR", "R"),
+    ("XOF", "CFA"),
+    ("XAF", "FCFA"),
+];
+
 /// The active alphabetic codes of ISO 4217 that name money in circulation.
 const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD \
 CAD CDF CHF CLF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD \
@@ -71,6 +88,12 @@ impl Currency {
     #[must_use]
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// The sign that people know it by, such as `₵` or `€`; its code when it has none.
+    #[must_use]
+    pub fn sign(&self) -> &str {
+        SIGNS.iter().find(|(code, _)| *code == self.code()).map_or_else(|| self.code(), |(_, sign)| sign)
     }
 
     /// How many digits stand behind the point: 2 for most, 0 for the yen, 3 for the dinar.
@@ -154,6 +177,22 @@ impl Money {
         self.currency
     }
 
+    /// The amount as it stands on a receipt: sign, groups of thousands (of hundreds above the first thousand in rupees) and
+    /// as many digits behind the point as the currency has, such as `₵1,234.50`, `₹12,34,567.00`, `KSh 80.00`, `-€0.05`.
+    #[must_use]
+    pub fn printed(self) -> String {
+        let digits = self.currency.minor_digits();
+        let (unit, amount) = (10u64.pow(digits), self.amount_minor.unsigned_abs());
+        let minus = if self.amount_minor < 0 { "-" } else { "" };
+        let sign = self.currency.sign();
+        let gap = if sign.ends_with(|last: char| last.is_ascii_alphabetic()) { " " } else { "" };
+        let whole = grouped(amount / unit, if self.currency.code() == "INR" { 2 } else { 3 });
+        if digits == 0 {
+            return format!("{minus}{sign}{gap}{whole}");
+        }
+        format!("{minus}{sign}{gap}{whole}.{:0width$}", amount % unit, width = digits as usize)
+    }
+
     /// The sum of two amounts of the same currency.
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
@@ -178,6 +217,21 @@ impl Money {
         let amount = i64::try_from(rounded).map_err(|_overflow| MoneyError::TooLarge)?;
         Ok(Self::new(amount, self.currency))
     }
+}
+
+/// Digits with commas: the last three together, those before them in groups of `size`.
+fn grouped(whole: u64, size: usize) -> String {
+    let digits = whole.to_string();
+    let count = digits.len();
+    let comma = |left: usize| left >= 3 && (left - 3).is_multiple_of(size) && left < count;
+    let mut text = String::with_capacity(count * 2);
+    for (at, digit) in digits.chars().enumerate() {
+        if comma(count - at) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl fmt::Display for Money {
@@ -252,6 +306,27 @@ mod tests {
         assert_eq!(Money::new(-45_005, Currency::GHS).to_string(), "GHS -450.05");
         assert_eq!(Money::new(450, Currency::parse("JPY").unwrap()).to_string(), "JPY 450");
         assert_eq!(Money::new(1_005, Currency::parse("KWD").unwrap()).to_string(), "KWD 1.005");
+    }
+
+    #[test]
+    fn money_is_printed_with_the_sign_groups_and_digits_of_its_currency() {
+        for (minor, code, printed) in [
+            (123_450, "GHS", "₵1,234.50"),
+            (99_999, "GHS", "₵999.99"),
+            (100_000_000, "NGN", "₦1,000,000.00"),
+            (123_456_700, "INR", "₹12,34,567.00"),
+            (99_900, "INR", "₹999.00"),
+            (-5, "EUR", "-€0.05"),
+            (100, "USD", "$1.00"),
+            (8_000, "KES", "KSh 80.00"),
+            (1_000_000, "ZAR", "R 10,000.00"),
+            (25_000, "XOF", "CFA 25,000"),
+            (1_005, "KWD", "KWD 1.005"),
+            (0, "JPY", "¥0"),
+        ] {
+            assert_eq!(Money::new(minor, Currency::parse(code).unwrap()).printed(), printed);
+        }
+        assert_eq!(Money::new(i64::MIN, Currency::GHS).printed(), "-₵92,233,720,368,547,758.08");
     }
 
     #[test]

@@ -56,6 +56,14 @@ permissions! {
     PaymentsReadAll = "payments:read:all": Admin Manager;
     /// Pay back.
     PaymentsRefund = "payments:refund": Admin;
+    /// Use money in suspense for another invoice of the same person.
+    PaymentsApply = "payments:apply": Manager Admin;
+    /// Propose deductions from deposits, and settle them.
+    DepositsManage = "deposits:manage": Manager Admin;
+    /// Change the terms that bills are made by.
+    BillingManage = "billing:manage": Admin;
+    /// Read the ledger, and what was put into quarantine.
+    LedgerRead = "ledger:read": Admin;
     /// Report something broken.
     MaintenanceCreate = "maintenance:create": Student Resident Guard Professional Staff Admin Manager;
     /// See one's own reports.

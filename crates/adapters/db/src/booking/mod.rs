@@ -8,7 +8,7 @@ mod rooms;
 use async_trait::async_trait;
 use domicile_booking::{
     model::HouseTerms,
-    ports::{BookingRepository, BookingUow, BookingUows, People, RoomRepository},
+    ports::{BookingRepository, BookingUow, BookingUows, People, RoomRepository, StayAccounts},
 };
 use domicile_kernel::{Call, Currency, StoreError, Zone};
 use sea_orm::FromQueryResult;
@@ -62,6 +62,10 @@ impl BookingUow for SqlUow {
     }
 
     fn people(&mut self) -> &mut dyn People {
+        self
+    }
+
+    fn accounts(&mut self) -> &mut dyn StayAccounts {
         self
     }
 

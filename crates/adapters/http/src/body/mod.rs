@@ -10,7 +10,9 @@ use actix_web::{
     FromRequest, HttpMessage as _, HttpRequest,
     dev::Payload,
     http::header::{self, HeaderMap},
+    web,
 };
+use bytes::Bytes;
 use domicile_kernel::Code;
 use futures_util::{
     StreamExt as _,
@@ -85,12 +87,45 @@ pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, ApiErr
     };
     let version = match fields.remove("version") {
         None | Some(Value::Null) => None,
-        Some(sent) => match sent.as_i64().filter(|version| *version >= 1) {
+        Some(sent) => match sent.as_i64().filter(|version| *version >= 0) {
             Some(version) => Some(version),
-            None => return Err(field("version", "type", "version must be a whole number from 1")),
+            None => return Err(field("version", "type", "version must be a whole number from 0")),
         },
     };
     Ok(Incoming { fields: Value::Object(fields), version, canonical })
+}
+
+/// A body that was not read, byte by byte.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawBytes(pub(crate) Bytes);
+
+impl RawBytes {
+    /// Reads it as the form of a page. Fields that are not known are left alone; one that is there twice is none.
+    pub(crate) fn form<F: DeserializeOwned>(&self) -> Option<F> {
+        let text = std::str::from_utf8(&self.0).ok()?;
+        Some(web::Query::<F>::from_query(text).ok()?.into_inner())
+    }
+}
+
+impl FromRequest for RawBytes {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let found = request.extensions().get::<Self>().cloned();
+        ready(found.ok_or_else(|| ApiError::internal("the body was read as JSON").into()))
+    }
+}
+
+/// Refuses what is not the form of a page.
+pub(crate) fn expect_form(headers: &HeaderMap) -> Result<(), ApiError> {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = said.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(());
+    }
+    let message = "Send the form as application/x-www-form-urlencoded";
+    Err(ApiError::new(Code::UnsupportedMediaType, message))
 }
 
 /// JSON by any of its names; a charset other than UTF-8 is another type.
@@ -212,8 +247,26 @@ mod tests {
         let incoming = parse(&typed("application/json"), br#"{"status":"approved","version":5}"#).unwrap();
         assert_eq!(incoming.version, Some(5));
         assert!(incoming.fields.get("version").is_none());
-        for bad in [&br#"{"version":"5"}"#[..], br#"{"version":0}"#, br#"{"version":1.5}"#, br#"{"version":[]}"#] {
+        for bad in [&br#"{"version":"5"}"#[..], br#"{"version":-1}"#, br#"{"version":1.5}"#, br#"{"version":[]}"#] {
             assert_eq!(code(bad), Code::ValidationError);
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_form_is_decoded_and_there_once() {
+        #[derive(serde::Deserialize)]
+        struct Form {
+            action: String,
+        }
+        let read = |form: &'static [u8]| RawBytes(Bytes::from_static(form)).form::<Form>().map(|form| form.action);
+        assert_eq!(read(b"action=pay_twice&x=1").as_deref(), Some("pay_twice"));
+        assert_eq!(read(b"action=let+it%20hang").as_deref(), Some("let it hang"));
+        for form in [&b""[..], b"x=1", b"action=pay&action=decline", b"\xff\xfe", b"actions=pay"] {
+            assert_eq!(read(form), None, "{}", String::from_utf8_lossy(form));
+        }
+        assert!(expect_form(&typed("application/x-www-form-urlencoded; charset=utf-8")).is_ok());
+        for kind in ["application/json", "multipart/form-data", "text/plain"] {
+            assert_eq!(expect_form(&typed(kind)).unwrap_err().code(), Code::UnsupportedMediaType, "{kind}");
         }
     }
 

@@ -70,6 +70,8 @@ rules! {
     ResendOtp = "resend-otp", Some(Quota::new(3, HOUR));
     /// Beds asked for by one account.
     CreateBooking = "create-booking", Some(Quota::new(5, HOUR));
+    /// Payments begun by one account.
+    InitializePayment = "initialize-payment", Some(Quota::new(10, HOUR));
     /// GET and HEAD of one account in one hostel, or of one address without an account.
     GeneralGet = "general-get", Some(Quota::new(100, MINUTE));
     /// POST, the same.
@@ -214,6 +216,7 @@ pub(crate) fn rules_of(operation: &Operation) -> impl Iterator<Item = Rule> {
         LimitClass::Register => Some(Rule::Register),
         LimitClass::ForgotPassword => Some(Rule::ForgotPassword),
         LimitClass::CreateBooking => Some(Rule::CreateBooking),
+        LimitClass::InitializePayment => Some(Rule::InitializePayment),
         // Of these the body says who is counted.
         LimitClass::VerifyOtp | LimitClass::ResendOtp => None,
         LimitClass::General | LimitClass::Exempt => None,
@@ -245,6 +248,7 @@ mod tests {
             "verify-otp 5/10m",
             "resend-otp 3/1h",
             "create-booking 5/1h",
+            "initialize-payment 10/1h",
             "general-get 100/1m",
             "general-post 30/1m",
             "general-put 30/1m",

@@ -140,6 +140,24 @@ async fn pay(Caller(_): Caller) -> Answer<()> {
     Answer::nothing("Paid")
 }
 
+async fn compute(
+    shell: Data<Shell>,
+    Caller(_): Caller,
+    Body(command): Body<MakeThing>,
+) -> Result<Answer<()>, ApiError> {
+    let work = move || match command.thing_name.as_deref() {
+        Some("panic") => panic!("a bug"),
+        Some("slow") => {
+            std::thread::sleep(Duration::from_millis(600));
+            Ok(())
+        }
+        Some("closed") => Err(ThingError::Closed),
+        _ => Ok(()),
+    };
+    shell.compute(work).await?;
+    Ok(Answer::nothing("Computed"))
+}
+
 async fn burst() -> Answer<()> {
     panic!("before the use case")
 }
@@ -161,6 +179,8 @@ fn table() -> &'static [Operation] {
                 .answers::<ThingView>(),
             Operation::delete("things.delete", "/things/{id}", "T", "Delete", || web::route().to(remove)).versioned(),
             Operation::post("things.pay", "/things/pay", "T", "Pay", || web::route().to(pay)).gated(Feature::Payments),
+            Operation::post("things.compute", "/things/compute", "T", "Compute", || web::route().to(compute))
+                .takes::<MakeThing>(),
             Operation::get("things.burst", "/burst", "T", "Burst", || web::route().to(burst)).access(Access::Account),
         ];
         rows.extend(crate::operations::all().iter().filter(|row| row.bare).cloned());
@@ -249,6 +269,16 @@ async fn who_may_not_is_told_so_whatever_they_sent_and_it_is_noted() {
     assert!(bench.notes.entered.lock().unwrap().is_empty());
     bench.send(ask(Method::GET, "/api/things", "super_admin")).await;
     assert_eq!(*bench.notes.entered.lock().unwrap(), ["things.list"]);
+}
+
+#[actix_web::test]
+async fn what_only_computes_may_fail_panic_or_be_late() {
+    let bench = Bench::new();
+    for (name, status) in [("plain", 200), ("closed", 409), ("panic", 500), ("slow", 503)] {
+        let body = json!({ "thing_name": name }).to_string();
+        let said = bench.send(json(ask(Method::POST, "/api/things/compute", "student"), &body)).await;
+        assert_eq!(said.status, status, "{name} {}", said.body);
+    }
 }
 
 #[actix_web::test]

@@ -94,7 +94,7 @@ impl Served {
     fn start_with(hall: Hall, change: impl FnOnce(&mut Shell)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let House { bench, mut state } = House::new();
+        let House { bench, mut state, .. } = House::new();
         let hall = Arc::new(hall);
         state.shell.sockets = Some(hall.clone());
         change(&mut state.shell);

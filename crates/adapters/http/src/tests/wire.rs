@@ -21,7 +21,7 @@ impl Served {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let House { bench, state } = House::new();
+        let House { bench, state, .. } = House::new();
         let server = serve(listener, 1, state).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);

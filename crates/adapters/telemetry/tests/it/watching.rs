@@ -51,17 +51,27 @@ fn requests_are_counted_by_method_pattern_and_status() {
 #[test]
 fn what_never_had_a_source_is_absent_and_what_had_none_yet_is_zero() {
     let text = watch().meters.text();
-    for name in ["bookings_created 0", "users_registered 0"] {
+    for name in [
+        "bookings_created 0",
+        "users_registered 0",
+        "payments_completed 0",
+        "payments_failed 0",
+        "payments_quarantined 0",
+    ] {
         shows(&text, name);
     }
-    assert!(!text.contains("payments_") && !text.contains("maintenance_"));
+    assert!(!text.contains("maintenance_"));
 }
 
 #[test]
 fn commits_queries_and_limits_are_counted() {
     let meters = watch().meters;
-    for kind in ["booking.created", "booking.created", "user.created", "room.updated"] {
+    for kind in ["booking.created", "booking.created", "user.created", "room.updated", "payment.failed"] {
         meters.committed(kind);
+    }
+    meters.committed("payment.completed");
+    for action in ["payment.complete", "payment.quarantine"] {
+        meters.noted(action);
     }
     meters.query(Statement::Insert, Duration::from_micros(700), false);
     meters.query(Statement::Commit, Duration::from_micros(700), true);
@@ -72,6 +82,9 @@ fn commits_queries_and_limits_are_counted() {
     for line in [
         "bookings_created 2",
         "users_registered 1",
+        "payments_completed 1",
+        "payments_failed 1",
+        "payments_quarantined 1",
         r#"db_query_duration_bucket{kind="insert",le="0.5"} 0"#,
         r#"db_query_duration_bucket{kind="insert",le="1"} 1"#,
         r#"db_query_errors{kind="commit"} 1"#,

@@ -146,8 +146,7 @@ fn copy(house: &House) -> String {
     // The number of a bed is that of its place: all first beds of the rooms, then all second ones.
     let beds: Vec<String> =
         (0..BEDS).flat_map(|bed| house.rooms.iter().filter_map(move |room| room.beds.get(bed).cloned())).collect();
-    let new =
-        |letter: char, number: &str| format!("'f{letter}000000-0000-7000-8000-' || lpad(({number})::text, 12, '0')");
+    let new = pgbench::ids::numbered;
     let insert = |table: &str, source: &str, changes: &str, condition: &str| {
         format!(
             "INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object({changes}))).* \
@@ -197,10 +196,7 @@ fn script(house: &House, transaction: &Transaction, n: usize) -> anyhow::Result<
     let room = house.rooms.get(room).context("the room that was booked")?;
     let bed = room.beds.get(bed).context("the bed that was booked")?;
     let person = house.people.get(place).context("the person who booked")?;
-    let uuid = |text: String| format!("CAST({text} AS uuid)");
-    let computed = |letter: char, variable: &str| {
-        uuid(format!("'f{letter}000000-0000-7000-8000-' || lpad(CAST(:{variable} AS text), 12, '0')"))
-    };
+    let computed = |letter: char, variable: &str| pgbench::ids::numbered(letter, &format!(":{variable}"));
     let day =
         |variable: &str| format!("CAST(DATE '2030-01-01' + make_interval(months => CAST(:{variable} AS int)) AS date)");
     let mut known = vec![
@@ -215,30 +211,12 @@ fn script(house: &House, transaction: &Transaction, n: usize) -> anyhow::Result<
     let lasting =
         [&house.hostel, &house.manager_id, &room.id, bed, person].map(String::as_str).into_iter().chain([NOBODY]);
     let lasting: Vec<&str> = lasting.collect();
-    let mut fresh: Vec<&str> = transaction.values().filter(|value| is_id(value) && !lasting.contains(value)).collect();
-    fresh.sort_unstable();
-    fresh.dedup();
-    if fresh.len() < 3 {
-        bail!("a booking has an id, an event and an audit row, and only {} new ids were seen", fresh.len());
-    }
-    for (kind, id) in fresh.iter().enumerate() {
-        let id_of = format!(
-            "lpad(CAST(:i AS text), 8, '0') || '-0000-7000-8{kind:03}-' || lpad(CAST(:client_id AS text), 12, '0')"
-        );
-        known.push(((*id).to_owned(), uuid(id_of)));
-    }
+    // The booking itself, an event and an audit row.
+    known.extend(pgbench::ids::fresh(transaction, &lasting, 3)?);
     let head = format!(
         "\\set i :i + 1\n\\set n :i * {CLIENTS} + :client_id\n\\set place :n % {PEOPLE}\n\\set room :place % {ROOMS}\n\
          \\set bed :place\n\\set slot :n / {PEOPLE}\n\\set after :slot + 1"
     );
     Ok(transaction
         .script(&head, |value| known.iter().find(|(from, _)| from == value).map(|(_, instead)| instead.clone())))
-}
-
-fn is_id(value: &str) -> bool {
-    value.len() == 36
-        && value
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bookings;
 pub(crate) mod login;
+pub(crate) mod money;
 pub(crate) mod race;
 pub(crate) mod rooms;
 pub(crate) mod sockets;

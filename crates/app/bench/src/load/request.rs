@@ -95,3 +95,8 @@ pub(crate) fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
     Ok(found.with_context(|| format!("there is no text at {pointer} of {value}"))?.to_owned())
 }
+
+/// The whole number at a place of a JSON value.
+pub(crate) fn whole(value: &Value, pointer: &str) -> anyhow::Result<i64> {
+    value.pointer(pointer).and_then(Value::as_i64).with_context(|| format!("there is no number at {pointer}"))
+}

@@ -1,6 +1,7 @@
 //! pgbench as a floor: the statements that the product sends, taken verbatim from the database's log, with no product
 //! around them.
 
+pub(crate) mod ids;
 mod script;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::script::{Transaction, last_transaction};
+pub(crate) use self::script::{Transaction, transactions};
 use crate::{bench::OnPostgres, database::Database};
 
 /// The statements of what `act` makes the product do: the last transaction that has `needle` in it.
@@ -21,6 +22,17 @@ pub(crate) fn observe(
     needle: &str,
     act: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<Transaction> {
+    let last = |seen: Vec<Transaction>| seen.into_iter().rev().find(|transaction| transaction.says(needle));
+    let (found, ()) = watch(postgres, act, |(), seen| last(seen)).with_context(|| needle.to_owned())?;
+    Ok(found)
+}
+
+/// What `find` makes of all transactions since `act` began and of what `act` came to, once it is anything; and that.
+pub(crate) fn watch<T>(
+    postgres: &OnPostgres,
+    act: impl FnOnce() -> anyhow::Result<T>,
+    find: impl Fn(&T, Vec<Transaction>) -> Option<Transaction>,
+) -> anyhow::Result<(Transaction, T)> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let mut database = Database::connect(&postgres.cluster.url("bench"))?;
     let log = |on: bool, database: &mut Database| {
@@ -31,20 +43,20 @@ pub(crate) fn observe(
     log(true, &mut database)?;
     // Every process of the server takes the change up when it comes to its next statement, or a moment later.
     thread::sleep(Duration::from_millis(300));
-    act()?;
+    let came_to = act()?;
     let begin = Instant::now();
     let found = loop {
         let said = postgres.cluster.log()?;
-        if let Some(found) = said.get(before..).and_then(|said| last_transaction(said, needle)) {
+        if let Some(found) = said.get(before..).and_then(|said| find(&came_to, transactions(said))) {
             break found;
         }
         if begin.elapsed() > PATIENCE {
-            bail!("the product's statements with `{needle}` are not in the log");
+            bail!("the product's statements are not in the log");
         }
         thread::sleep(Duration::from_millis(50));
     };
     log(false, &mut database)?;
-    Ok(found)
+    Ok((found, came_to))
 }
 
 /// How a script is run.

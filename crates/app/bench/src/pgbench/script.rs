@@ -16,8 +16,8 @@ enum Statement {
     Prepared(String, Vec<Option<String>>),
 }
 
-/// The last whole transaction in a log (lines begin with the process and a bar) that has `needle` in a statement.
-pub(crate) fn last_transaction(log: &str, needle: &str) -> Option<Transaction> {
+/// The whole transactions in a log (lines begin with the process and a bar), in the order in which they ended.
+pub(crate) fn transactions(log: &str) -> Vec<Transaction> {
     // A record begins with a number and a bar; lines that begin with a tab belong to the record before.
     let mut records: Vec<(&str, String)> = Vec::new();
     for line in log.lines() {
@@ -32,7 +32,7 @@ pub(crate) fn last_transaction(log: &str, needle: &str) -> Option<Transaction> {
         }
     }
     let mut open: Vec<(&str, Vec<Statement>)> = Vec::new();
-    let mut found = None;
+    let mut found = Vec::new();
     for (process, record) in &records {
         let at = open.iter().position(|(other, _)| other == process);
         if let Some(statement) = record.strip_prefix("LOG:  statement: ") {
@@ -46,9 +46,7 @@ pub(crate) fn last_transaction(log: &str, needle: &str) -> Option<Transaction> {
                 }
                 if ends {
                     let (_, statements) = open.swap_remove(at);
-                    if statements.iter().any(|statement| statement.text().contains(needle)) {
-                        found = Some(Transaction(statements));
-                    }
+                    found.push(Transaction(statements));
                 }
             }
         } else if let Some((_, statements)) = at.and_then(|at| open.get_mut(at)) {
@@ -106,6 +104,32 @@ impl Statement {
 }
 
 impl Transaction {
+    /// Several, one after the other.
+    pub(crate) fn joined(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self(parts.into_iter().flat_map(|part| part.0).collect())
+    }
+
+    /// The same in a role of its own, whatever the role of the connection.
+    pub(crate) fn in_role(mut self, role: &str) -> Self {
+        if let Some(Statement::Simple(text)) = self.0.first_mut()
+            && let Some(rest) = text.strip_prefix("BEGIN")
+        {
+            let (mode, rest) = rest.split_once(';').unwrap_or((rest, ""));
+            *text = format!("BEGIN{mode}; SET LOCAL ROLE {role};{rest}");
+        }
+        self
+    }
+
+    /// Whether a statement has a text in it.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.0.iter().any(|statement| statement.text().contains(text))
+    }
+
+    /// Whether a value is exactly this.
+    pub(crate) fn names(&self, value: &str) -> bool {
+        self.values().any(|named| named == value)
+    }
+
     /// Every value that was sent.
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.0
@@ -209,9 +233,17 @@ mod tests {
 ";
 
     #[test]
-    fn the_last_whole_transaction_becomes_a_script() {
-        let found = last_transaction(LOG, "INSERT INTO bookings").unwrap();
-        assert!(found.values().any(|value| value == "b-1"));
+    fn whole_transactions_are_found_in_the_order_of_their_ends() {
+        let found = transactions(LOG);
+        assert_eq!(found.len(), 2, "the third has no end");
+        assert!(found[0].says("DELETE FROM outbox") && found[1].says("INSERT INTO bookings"));
+        assert!(found[1].names("b-1") && !found[1].names("b"));
+        assert_eq!(transactions(""), []);
+    }
+
+    #[test]
+    fn a_transaction_becomes_a_script() {
+        let found = transactions(LOG).pop().unwrap();
         let script = found.script("\\set n 1", |value| match value {
             "h-1" => Some("'h-2'".to_owned()),
             "b-1" => Some("CAST(:n AS text)".to_owned()),
@@ -225,8 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_found() {
-        assert_eq!(last_transaction(LOG, "UPDATE rooms"), None);
-        assert_eq!(last_transaction("", "x"), None);
+    fn several_become_one_script_each_in_its_role() {
+        let script =
+            Transaction::joined(transactions(LOG).into_iter().map(|one| one.in_role("r"))).script("", |_| None);
+        let (first, second) = script.split_once("COMMIT;\n").unwrap();
+        assert_eq!(first, "\n\\startpipeline\nBEGIN;\nSET LOCAL ROLE r;\n\\endpipeline\nDELETE FROM outbox;\n");
+        assert!(second.starts_with("\\startpipeline\nBEGIN;\nSET LOCAL ROLE r;\nSELECT set_config("), "{second}");
     }
 }

@@ -24,6 +24,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("DOMICILE_RATE_LIMITS__LOGIN_FAILURES", "1000000/1s"),
     ("DOMICILE_RATE_LIMITS__REGISTER", "1000000/1s"),
     ("DOMICILE_RATE_LIMITS__CREATE_BOOKING", "1000000/1s"),
+    ("DOMICILE_RATE_LIMITS__INITIALIZE_PAYMENT", "1000000/1s"),
     ("DOMICILE_RATE_LIMITS__GENERAL_GET", "1000000/1s"),
     ("DOMICILE_RATE_LIMITS__GENERAL_POST", "1000000/1s"),
     ("DOMICILE_RATE_LIMITS__GENERAL_PUT", "1000000/1s"),
@@ -59,16 +60,29 @@ impl Product {
         product.settings = SETTINGS.to_vec();
         if !product.understood()? {
             product.settings.clear();
-            for setting in SETTINGS {
-                product.settings.push(*setting);
-                if !product.understood()? {
-                    product.settings.pop();
-                    product.unknown.push(setting.0);
-                }
-            }
+            product.take(SETTINGS)?;
         }
         product.run(&["admin", "create", "--email", OWNER, "--password-stdin"], PASSWORD)?;
         Ok(product)
+    }
+
+    /// The same installation with further settings, as far as the binary knows them.
+    pub(crate) fn with(&self, settings: &[(&'static str, &'static str)]) -> anyhow::Result<Self> {
+        let mut product = self.clone();
+        product.take(settings)?;
+        Ok(product)
+    }
+
+    /// Takes settings one by one, and notes which of them the binary does not know.
+    fn take(&mut self, settings: &[(&'static str, &'static str)]) -> anyhow::Result<()> {
+        for setting in settings {
+            self.settings.push(*setting);
+            if !self.understood()? {
+                self.settings.pop();
+                self.unknown.push(setting.0);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the binary knows every setting it is given.

@@ -17,8 +17,14 @@ mod live {
     mod garbage;
     mod nodes;
     mod resume;
-    mod scale;
+    pub(crate) mod scale;
     mod tenants;
+}
+#[path = "../it/money"]
+#[allow(dead_code, reason = "the suite uses the rest")]
+mod money {
+    mod stage;
+    mod webhooks;
 }
 #[path = "../it/import/place.rs"]
 mod place;

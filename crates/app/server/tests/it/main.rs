@@ -13,6 +13,7 @@ mod import;
 mod kept;
 mod limits;
 mod live;
+mod money;
 mod panics;
 mod process;
 mod races;

@@ -1,6 +1,8 @@
 //! The flows, with a secret wherever one could be.
 
-use domicile_kernel::Role;
+use domicile_identity::KeyRing;
+use domicile_kernel::{HostelId, Role};
+use domicile_payments::SecretKey;
 use domicile_server::{
     house::{House, key_file},
     system,
@@ -228,6 +230,84 @@ impl Walk {
         }
     }
 
+    /// Pays, is paid back, disputes, and is told things by gateways and by those who pretend to be one.
+    async fn money(&mut self, hostel: HostelId, person: &Person, room: &str) {
+        let admin = self.app.member(hostel, Role::Admin).await;
+        self.planted.plant("admin's token", admin.token.clone());
+        let keys = std::fs::read_to_string(key_file(&self.app.house.settings.data_dir)).unwrap();
+        let secret = KeyRing::parse(&keys).unwrap().sandbox_secret();
+        let key = SecretKey::new(self.planted.plant("webhook secret", secret.as_str())).unwrap();
+        let terms = self.app.put("/api/billing/terms").by(&admin).seen(0).json(json!({ "deposit_percent": 100 }));
+        terms.told().await.is(200);
+        let asked = self.app.post("/api/bookings").by(person).json(stay(room, 6, 8)).told().await.is(201);
+        let booking = text(&asked.data()["id"]);
+        let approve = self.app.put(&format!("/api/bookings/{booking}/approve")).by(&admin).seen(1);
+        approve.told().await.is(200);
+        let bills = self.app.get(&format!("/api/invoices?booking_id={booking}")).by(person).told().await.is(200);
+        let idempotency = self.planted.plant("key of a payment", "idem-pay-77e1c0d4");
+        let body = json!({ "invoice_id": bills.data()[0]["id"] });
+        let begin = self.app.post("/api/payments/initialize").by(person).header("idempotency-key", &idempotency);
+        let begun = begin.json(body).told().await.is(201);
+        let url = text(&begun.data()["authorization_url"]);
+        self.planted.plant("proof of a checkout page", url.rsplit('~').next().unwrap());
+        let page = self.app.client.get(&url).send().await.unwrap();
+        assert_eq!(page.status().as_u16(), 200);
+        let form = self.app.client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(form.body("action=pay").send().await.unwrap().status().as_u16(), 200);
+        let reference = text(&begun.data()["payment"]["reference"]);
+        self.app.get(&format!("/api/payments/verify/{reference}")).by(person).told().await.is(200);
+
+        // As gateways do, with more than anybody asked for.
+        let card = self.planted.plant("card in a webhook", "4084 0840 8408 4081");
+        let authorization = self.planted.plant("authorization code", "AUTH_8dfhjjdt9q");
+        let mail = self.planted.plant("payer in a webhook", "card.holder@bank.example");
+        let event = json!({ "event": "charge.success", "data": {
+            "id": 1, "domain": "test", "status": "success", "reference": reference, "amount": 1, "currency": "GHS",
+            "authorization": { "authorization_code": authorization, "card": card }, "customer": { "email": mail },
+            "metadata": { "note": card },
+        } });
+        let webhook = "/api/payments/webhook/sandbox";
+        let deliver = |signature: &str, body: &str| {
+            self.app.post(webhook).header("x-sandbox-signature", signature).raw(body.to_owned())
+        };
+        let signature = key.sign(event.to_string().as_bytes());
+        deliver(&signature, &event.to_string()).told().await.is(200);
+        let broken = format!("{{\"event\":\"charge.success\",\"data\":{{\"card\":\"{card}\"");
+        deliver(&key.sign(broken.as_bytes()), &broken).told().await.is(200);
+        let forged = self.planted.plant("forged signature", "5e1f".repeat(32));
+        let body = event.to_string();
+        let asked = self.app.post(webhook).header("x-sandbox-signature", &forged).raw(body.clone());
+        self.refused(asked).await;
+        let asked = self.app.post("/api/payments/webhook/paystack").header("x-paystack-signature", &forged).raw(body);
+        self.refused(asked).await;
+        let guessed = self.planted.plant("guessed ticket", format!("{reference}~0badc0de0badc0de0badc0de0badc0de"));
+        let asked = self.app.post(&format!("/sandbox/checkout/{guessed}"));
+        let asked = asked.header("content-type", "application/x-www-form-urlencoded");
+        self.refused(Asked(asked.0.body(format!("action=pay&card={}", card.replace(' ', "+"))))).await;
+
+        let path = format!("/api/payments/{}", text(&begun.data()["payment"]["id"]));
+        for (field, secret) in [("card_number", &card), ("reason", &card)] {
+            let asked = self.app.post(&format!("{path}/refund")).by(person).json(json!({ field: secret }));
+            self.refused(asked).await;
+        }
+        let deposit = self.app.get(&format!("/api/deposits?booking_id={booking}")).by(person).told().await.is(200);
+        let deposit = &deposit.data()[0];
+        let at = |verb: &str| format!("/api/deposits/{}/{verb}", deposit["id"].as_str().unwrap());
+        let version = deposit["version"].as_i64().unwrap();
+        let body = json!({ "deductions": [{ "description": "A window", "amount": { "amount_minor": 1, "currency": "GHS" } }] });
+        let told = self.app.put(&at("assess")).by(&admin).seen(version).json(body).told().await.is(200);
+        let version = told.data()["version"].as_i64().unwrap();
+        let note = self.planted.plant("note about a deposit", "My neighbour Yaa broke it");
+        let body = json!({ "accepted": false, "note": note });
+        self.app.put(&at("answer")).by(person).seen(version).json(body).told().await.is(200);
+        let body = json!({ "amount": { "amount_minor": 1, "currency": "GHS" }, "reason": "Goodwill" });
+        let refund = self.app.post(&format!("{path}/refund")).by(&admin).json(body).told().await.is(201);
+        let account = self.planted.plant("account for a refund", "0690000034551");
+        let retry = format!("/api/refunds/{}/retry", text(&refund.data()["id"]));
+        let asked = self.app.post(&retry).by(&admin).json(json!({ "account_number": account, "bank_id": "9" }));
+        self.refused(asked).await;
+    }
+
     /// A database that does not let us in.
     async fn operator(&mut self) {
         let password = self.planted.plant("database password", "db-Pw-90c1f7aa");
@@ -252,6 +332,9 @@ impl Walk {
             "SELECT actor, kind, aggregate, CAST(data AS TEXT), request_id, trace FROM events",
             "SELECT actor, kind, aggregate, CAST(data AS TEXT), request_id, trace FROM outbox",
             "SELECT kind, key, last_error, request_id, trace FROM jobs",
+            "SELECT reference, why, CAST(deliveries AS TEXT) FROM payment_inbox",
+            "SELECT message, reason, reference FROM refunds",
+            "SELECT note, suspicion FROM payment_quarantine",
         ] {
             rows.push(format!("{:?}", owner.texts(sql).await).into_bytes());
         }
@@ -279,6 +362,7 @@ async fn nothing_that_was_planted_can_be_read(on: On) {
     let person = walk.account(&hostel.to_string()).await;
     walk.member(&person, &place.room).await;
     walk.strangers(&person).await;
+    walk.money(hostel, &person, &place.room).await;
     walk.operator().await;
     walk.app.post("/api/auth/logout").by(&person).told().await.is(200);
 

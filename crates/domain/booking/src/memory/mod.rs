@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use domicile_kernel::{AccountId, AuditEntry, Call, HostelId, NewEvent, NewJob, Outcome, Scope, StoreError};
 
 use crate::{
+    events::BookingChange,
     model::{Booking, BookingId, HouseTerms, Room, RoomId},
     ports::{BookingUow, BookingUows},
 };
@@ -42,6 +43,7 @@ struct State {
     events: Vec<NewEvent>,
     audit: Vec<AuditEntry>,
     jobs: BTreeMap<(&'static str, String), NewJob>,
+    told: Vec<(BookingId, BookingChange)>,
     answers: BTreeMap<AnswerKey, Answer>,
 }
 
@@ -77,6 +79,12 @@ impl MemoryBookings {
     #[must_use]
     pub fn audit_trail(&self) -> Vec<AuditEntry> {
         self.state().audit.clone()
+    }
+
+    /// What the keeper of the accounts was told, in order.
+    #[must_use]
+    pub fn told_to_accounts(&self) -> Vec<(BookingId, BookingChange)> {
+        self.state().told.clone()
     }
 
     /// The jobs that wait, by kind and key.

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use async_lock::MutexGuardArc;
 use async_trait::async_trait;
 use domicile_kernel::{
-    AccountId, AuditEntry, HostelId, Instant, JobId, NewEvent, NewJob, Outcome, StoreError, UnitOfWork,
+    AccountId, AuditEntry, HostelId, Instant, JobId, NewEvent, NewJob, Outcome, StoreError, UnitOfWork, ports::Ambient,
 };
 
 use super::{AnswerKey, MemoryBookings, State};
 use crate::{
+    events::BookingChange,
     model::{BedId, Booking, BookingId, HouseTerms, Room, RoomId, StayDates},
-    ports::{BookingRepository, BookingUow, BookingWritten, People, RoomRepository, RoomWritten},
+    ports::{BookingRepository, BookingUow, BookingWritten, People, RoomRepository, RoomWritten, StayAccounts},
 };
 
 /// A copy of everything, until its commit. It holds the turn to write.
@@ -127,6 +128,10 @@ impl BookingUow for MemoryUow {
         self
     }
 
+    fn accounts(&mut self) -> &mut dyn StayAccounts {
+        self
+    }
+
     async fn terms(&mut self) -> Result<HouseTerms, StoreError> {
         let terms = self.state.houses.get(&self.hostel).cloned();
         terms.ok_or_else(|| StoreError::Other("the hostel was not opened".into()))
@@ -225,5 +230,18 @@ impl BookingRepository for MemoryUow {
 impl People for MemoryUow {
     async fn lock_member(&mut self, person: AccountId) -> Result<bool, StoreError> {
         Ok(self.state.members.contains(&(self.hostel, person)))
+    }
+}
+
+#[async_trait]
+impl StayAccounts for MemoryUow {
+    async fn stay_changed(
+        &mut self,
+        _ambient: &Ambient,
+        booking: &Booking,
+        change: BookingChange,
+    ) -> Result<(), StoreError> {
+        self.state.told.push((booking.id(), change));
+        Ok(())
     }
 }

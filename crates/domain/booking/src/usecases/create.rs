@@ -119,6 +119,7 @@ impl FrontDesk {
             BookingWritten::PersonTaken => return Err(CreateBookingError::BookingConflict),
             BookingWritten::Stale => return Err(StoreError::Stale.into()),
         }
+        uow.accounts().stay_changed(&self.ambient, &booking, BookingChange::Created).await?;
         if let Some(hold_until) = booking.hold_until() {
             uow.enqueue(self.hold_job(booking.id(), hold_until, HoldPayload { hostel_id, booking_id: booking.id() }));
         }

@@ -59,6 +59,7 @@ impl FrontDesk {
             return Ok(None);
         };
         store(&mut *uow, &after).await?;
+        uow.accounts().stay_changed(&self.ambient, &after, BookingChange::HoldEnded).await?;
         tell_booking(&mut *uow, &self.ambient, BookingChange::HoldEnded, Some(&before), Some(&after));
         let view = BookingView::of(&after);
         uow.commit(Outcome::of(&view)).await?;

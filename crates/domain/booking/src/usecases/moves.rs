@@ -84,6 +84,7 @@ impl FrontDesk {
         let after = decide(before.clone(), &Circumstances { call, terms: &terms, now: self.ambient.now() })?;
         VersionConflict::check(before.version(), version, || BookingView::of(&before))?;
         store(&mut *uow, &after).await?;
+        uow.accounts().stay_changed(&self.ambient, &after, change).await?;
         tell_booking(&mut *uow, &self.ambient, change, Some(&before), Some(&after));
         let view = BookingView::of(&after);
         uow.commit(Outcome::of(&view)).await?;

@@ -115,7 +115,9 @@ impl FrontDesk {
             BookingWritten::PersonTaken => return Err(UpdateBookingError::BookingConflict),
             BookingWritten::Stale => return Err(StoreError::Stale.into()),
         }
-        tell_booking(&mut *uow, &self.ambient, BookingChange::between(&before, &after), Some(&before), Some(&after));
+        let change = BookingChange::between(&before, &after);
+        uow.accounts().stay_changed(&self.ambient, &after, change).await?;
+        tell_booking(&mut *uow, &self.ambient, change, Some(&before), Some(&after));
         let view = BookingView::of(&after);
         uow.commit(Outcome::of(&view)).await?;
         Ok(view)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde_json::{Value, json};
 
-use crate::shell::Shell;
+use crate::{ports::GatewayHealth, shell::Shell};
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -94,7 +94,7 @@ pub(crate) async fn services(shell: Data<Shell>) -> HttpResponse {
             "database": database,
             "redis": not_configured(),
             "websocket": websocket,
-            "payment_gateway": not_configured(),
+            "payment_gateway": payment_gateway(&shell),
         },
         "version": shell.config.release,
         "uptime_seconds": uptime(&shell).as_secs(),
@@ -129,6 +129,14 @@ fn memory(shell: &Shell) -> Value {
         "responseTime": milliseconds(asked.elapsed()),
         "details": { "residentBytes": own, "systemMemory": { "usagePercent": machine } },
     })
+}
+
+fn payment_gateway(shell: &Shell) -> Value {
+    match shell.health.payment_gateway() {
+        GatewayHealth::None => not_configured(),
+        GatewayHealth::Unasked => json!({ "status": "unknown" }),
+        GatewayHealth::Asked { up, at } => json!({ "status": if up { "up" } else { "down" }, "last_check": at }),
+    }
 }
 
 fn not_configured() -> Value {

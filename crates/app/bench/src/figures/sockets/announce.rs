@@ -7,8 +7,11 @@ use anyhow::{Context, bail};
 use memchr::memmem::Finder;
 use serde_json::{Value, json};
 
-use super::whole;
-use crate::load::{Asking, Histogram, Trigger, answer::Answer, request::text};
+use crate::load::{
+    Asking, Histogram, Trigger,
+    answer::Answer,
+    request::{text, whole},
+};
 
 /// What stands before the number.
 const MARK: &str = "bench-";

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::{
     announce::{Announce, Board, From},
@@ -265,9 +265,4 @@ fn bookings(postgres: &OnPostgres, tokens: &[String], first: &mut usize, time: D
     Database::connect(&postgres.cluster.url("bench"))?.settle()?;
     process.end()?;
     Ok(heard)
-}
-
-/// What stands at a place of a JSON value, as a whole number.
-fn whole(value: &Value, pointer: &str) -> anyhow::Result<i64> {
-    value.pointer(pointer).and_then(Value::as_i64).with_context(|| format!("there is no number at {pointer}"))
 }

@@ -13,7 +13,7 @@ use reqwest::Method;
 use crate::support::{Asked, Person, TestApp, Told};
 
 pub(crate) struct Node {
-    pub(crate) house: House,
+    pub(crate) house: Box<House>,
     base: String,
     client: reqwest::Client,
     server: ServerHandle,
@@ -38,7 +38,7 @@ impl Node {
 
     async fn open(app: &TestApp, live: bool, change: impl FnOnce(&mut AppState)) -> Self {
         let ambient = Ambient { clock: app.clock.clone() as std::sync::Arc<dyn Clock>, ..system::ambient() };
-        let house = House::open(app.house.settings.clone(), ambient).await.unwrap();
+        let house = Box::new(Box::pin(House::open(app.house.settings.clone(), ambient)).await.unwrap());
         let (backstage, mut front) = Backstage::start(&house).await.unwrap();
         let backstage = if live {
             Some(backstage)

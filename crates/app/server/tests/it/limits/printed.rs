@@ -132,6 +132,30 @@ async fn a_bed_is_asked_for_five_times_an_hour_and_as_a_post_besides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn paying_is_begun_ten_times_an_hour_and_what_gateways_tell_is_not_counted() {
+    let app = TestApp::limited().await;
+    let hostel = app.hostel("Volta Hall").await;
+    let student = app.member(hostel, Role::Student).await;
+    holds(&app, "initialize-payment", 10, 3_600, async || {
+        let student = app.session_of(student.id, student.email.clone(), student.hostel).await;
+        app.post("/api/payments/initialize").by(&student).json(json!({})).told().await
+    })
+    .await;
+    for _ in 0..200 {
+        let told = app.post("/api/payments/webhook/sandbox").from("203.0.113.1").raw("{}").told().await;
+        told.clone().refuses(401, "UNAUTHORIZED");
+        assert_eq!(told.header("x-ratelimit-limit"), "", "{:?}", told.headers);
+    }
+    // Somebody else's beginnings are their own, and the way there and back is not counted with them.
+    let other = app.member(hostel, Role::Student).await;
+    let told = app.post("/api/payments/initialize").by(&other).json(json!({})).told().await.is(400);
+    assert_eq!(told.number("x-ratelimit-remaining"), 9);
+    let told = app.get("/api/payments").by(&other).told().await.is(200);
+    assert_eq!(told.header("ratelimit-policy"), "\"general-get\";q=100;w=60");
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_refusal_is_the_printed_one_in_every_version() {
     let app = TestApp::start_with_settings(On::Sqlite, |settings| {
         limited(settings);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_access::events::Happening;
+use domicile_billing::events::Change as MoneyChange;
 use domicile_booking::{
     CancelBooking,
     events::{BookingChange, RoomChange},
@@ -15,7 +16,10 @@ use domicile_testkit::socket::{Client, Got, auth, kind};
 use serde_json::{Value, json};
 
 use super::crowd::seq;
-use crate::support::{Person, TestApp};
+use crate::{
+    money::stage::{Begun, ghs, press, text},
+    support::{Person, TestApp},
+};
 
 /// Everybody who may hold a socket in the hostel: the roles, whom it happened to (a student), and another student, whom nothing
 /// happens to.
@@ -43,17 +47,30 @@ const TABLE: &[(&str, [char; 10])] = &[
     ("hostel.updated",        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
     ("settings.updated",      ['.', '.', '.', '.', '.', '.', 'x', 'x', '.', '.']),
     ("feature_flags.updated", ['x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x']),
+    ("invoice.issued",        ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("invoice.paid",          ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("invoice.adjusted",      ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("payment.completed",     ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("payment.failed",        ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("payment.updated",       ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("payment.refunded",      ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("deposit.held",          ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("deposit.assessed",      ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("deposit.answered",      ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("deposit.settled",       ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
+    ("deposit.released",      ['.', '.', '.', '.', '.', 'x', 'x', 'x', 'x', '.']),
 ];
 
 /// Domain crates that record events, as [`kinds`] collects them.
-const RECORDING: &[&str] = &["access", "booking", "tenancy"];
+const RECORDING: &[&str] = &["access", "billing", "booking", "tenancy"];
 
 /// Every kind that any domain can record.
 fn kinds() -> BTreeSet<&'static str> {
     let access = Happening::ALL.iter().map(|happening| happening.kind());
     let bookings = BookingChange::ALL.iter().map(|change| change.kind());
     let rooms = RoomChange::ALL.iter().map(|change| change.kind());
-    access.chain(bookings).chain(rooms).chain(Happened::KINDS.iter().copied()).collect()
+    let money = MoneyChange::ALL.iter().filter_map(|change| change.kind());
+    access.chain(bookings).chain(rooms).chain(money).chain(Happened::KINDS.iter().copied()).collect()
 }
 
 #[test]
@@ -119,8 +136,53 @@ fn role_of(column: &str) -> Role {
     Role::parse(column).unwrap_or(Role::Student)
 }
 
+/// Makes everything happen that can happen to money, to this person's.
+async fn money_moves(app: &TestApp, hostel: HostelId, admin: &Person, themself: &Person) {
+    let call = app.house.operator(Scope::Hostel(hostel));
+    let desk = &app.house.front_desk;
+    let terms = json!({ "deposit_percent": 100 });
+    app.put("/api/billing/terms").by(admin).seen(0).json(terms).told().await.is(200);
+    // Two stays with deposits: one that is lived in, and one that is given up.
+    let mut stays = Vec::new();
+    for from in ["2026-01-20", "2026-10-01"] {
+        let stay = app.stay(hostel, themself.id, from).await;
+        let id = BookingId::from(stay.id.uuid());
+        let approved = desk.approve_booking(&call, id, stay.version).await.unwrap();
+        stays.push((id, approved.version));
+    }
+    desk.cancel_booking(&call, stays[1].0, stays[1].1, CancelBooking::default()).await.unwrap();
+    let path = format!("/api/invoices?booking_id={}", stays[0].0);
+    let bills = app.get(&path).by(themself).told().await.is(200).data().clone();
+    for (bill, action) in [(0, "decline"), (0, "pay"), (1, "pay")] {
+        let body = json!({ "invoice_id": bills[bill]["id"] });
+        let begun = Begun::of(&app.post("/api/payments/initialize").by(themself).json(body).told().await.is(201));
+        press(&app.client, &begun.url, action).await;
+        let verified = app.get(&format!("/api/payments/verify/{}", begun.reference)).by(themself).told().await;
+        verified.is(if action == "pay" { 200 } else { 402 });
+        if bill == 1 {
+            let body = json!({ "amount": ghs(100), "reason": "Goodwill" });
+            app.post(&format!("{}/refund", begun.path())).by(admin).json(body).told().await.is(201);
+        }
+    }
+    let inside = desk.check_in_booking(&call, stays[0].0, stays[0].1).await.unwrap();
+    desk.check_out_booking(&call, stays[0].0, inside.version).await.unwrap();
+    let path = format!("/api/deposits?booking_id={}", stays[0].0);
+    let deposit = app.get(&path).by(themself).told().await.is(200).data()[0].clone();
+    let (path, mut version) = (format!("/api/deposits/{}", text(&deposit["id"])), deposit["version"].as_i64().unwrap());
+    let broken = json!({ "deductions": [{ "description": "A window", "amount": ghs(100) }] });
+    for (who, verb, body) in [
+        (admin, "assess", broken),
+        (themself, "answer", json!({ "accepted": true })),
+        (admin, "settle", json!({ "to": "wallet" })),
+    ] {
+        let told = app.put(&format!("{path}/{verb}")).by(who).seen(version).json(body).told().await.is(200);
+        version = told.data()["version"].as_i64().unwrap();
+    }
+}
+
 /// Makes everything happen that can happen, to this person where it happens to somebody.
 async fn everything_happens(app: &TestApp, hostel: HostelId, owner: &Person, admin: &Person, themself: &Person) {
+    money_moves(app, hostel, admin, themself).await;
     let call = app.house.operator(Scope::Hostel(hostel));
     let desk = &app.house.front_desk;
     // A stay that goes its way, and one that is given up.

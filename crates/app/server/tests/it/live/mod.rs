@@ -10,7 +10,7 @@ mod garbage;
 mod nodes;
 mod resume;
 mod revocation;
-mod scale;
+pub(crate) mod scale;
 mod tenants;
 mod tickets;
 mod trail;

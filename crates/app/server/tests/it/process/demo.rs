@@ -24,7 +24,13 @@ fn keys(value: &Value) -> Vec<&str> {
 
 /// Exactly what the documents print, so that scripts can rely on it.
 fn has_its_shape(demo: &Value) {
-    assert_eq!(keys(demo), ["accounts", "base_url", "hostels"]);
+    assert_eq!(keys(demo), ["accounts", "base_url", "bills", "hostels"]);
+    for (bill, hostel) in demo["bills"].as_array().unwrap().iter().zip(demo["hostels"].as_array().unwrap()) {
+        assert_eq!(keys(bill), ["amount", "booking_id", "due_date", "email", "hostel_id", "invoice_id"]);
+        assert_eq!(bill["hostel_id"], hostel["id"], "each hostel has one bill");
+        assert!(bill["amount"]["amount_minor"].as_i64().unwrap() > 0);
+    }
+    assert_eq!(demo["bills"].as_array().unwrap().len(), 2);
     let hostels = demo["hostels"].as_array().unwrap();
     assert_eq!(hostels.len(), 2);
     let mut roles: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -67,6 +73,16 @@ async fn the_demo_is_printed_written_and_true() {
             assert_eq!(signed_in["hostels"][0]["id"], account["hostel_id"], "{email}");
             assert_eq!(signed_in["hostels"][0]["role"], account["role"], "{email}");
         }
+    }
+    // Whoever owes the printed bill sees it, open as printed.
+    let bill = &demo["bills"][0];
+    let email = bill["email"].as_str().unwrap();
+    assert!(node.log().lines().any(|line| line.contains("to pay") && line.contains(email)), "{}", node.log());
+    let student = Visitor::known(&demo, &node.base_url(), email).await;
+    let (status, told) = student.get(&format!("/api/invoices/{}", bill["invoice_id"].as_str().unwrap())).await;
+    assert_eq!(status, 200, "{told}");
+    for (member, printed) in [("open", "amount"), ("booking_id", "booking_id"), ("due_date", "due_date")] {
+        assert_eq!(told["data"][member], bill[printed], "{member}");
     }
     let mut owner = ground.owner().await;
     assert_eq!(owner.number("SELECT count(*) FROM hostels").await, 2);

@@ -113,7 +113,17 @@ impl Visitor {
         let hostel = demo["hostels"][0]["id"].as_str().unwrap();
         let account =
             demo["accounts"].as_array().unwrap().iter().find(|a| a["role"] == role && a["hostel_id"] == hostel);
-        let account = account.unwrap();
+        Self::signed_in(base, hostel, account.unwrap()).await
+    }
+
+    /// The demo's account of this address in its first hostel.
+    pub(crate) async fn known(demo: &Value, base: &str, email: &str) -> Self {
+        let hostel = demo["hostels"][0]["id"].as_str().unwrap();
+        let account = demo["accounts"].as_array().unwrap().iter().find(|a| a["email"] == email).unwrap();
+        Self::signed_in(base, hostel, account).await
+    }
+
+    async fn signed_in(base: &str, hostel: &str, account: &Value) -> Self {
         let (email, password) = (account["email"].as_str().unwrap(), account["password"].as_str().unwrap());
         let signed_in = sign_in(base, email, password).await;
         Self {

@@ -44,7 +44,8 @@ pub(crate) struct TestApp {
     /// Where it answers.
     pub(crate) base: String,
     /// Everything behind it.
-    pub(crate) house: House,
+    /// On the heap: every test holds it across its awaits.
+    pub(crate) house: Box<House>,
     /// Its clock.
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) client: reqwest::Client,
@@ -176,14 +177,16 @@ async fn open(
     settings: Settings,
     clock: &Arc<FixedClock>,
     change: impl FnOnce(&mut AppState),
-) -> (House, Backstage, ServerHandle, String) {
+) -> (Box<House>, Backstage, ServerHandle, String) {
     let ambient = Ambient { clock: clock.clone() as Arc<dyn Clock>, ..system::ambient() };
-    let house = House::open(settings, ambient).await.unwrap();
-    let (backstage, mut front) = Backstage::start(&house).await.unwrap();
-    change(&mut front.state);
+    let house = Box::new(Box::pin(House::open(settings, ambient)).await.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    house.payments.here.listens_on(address);
+    let (backstage, mut front) = Backstage::start(&house).await.unwrap();
+    change(&mut front.state);
+    let base = format!("http://{address}");
     let server = domicile_http::serve(listener, 2, front.state).unwrap();
     let handle = server.handle();
     tokio::spawn(server);

@@ -1,6 +1,9 @@
 //! Asking and being told.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use domicile_kernel::HostelId;
 use reqwest::{
@@ -96,6 +99,26 @@ impl Asked {
 }
 
 impl Told {
+    /// What is not allowed to differ between two refusals, whoever asked when.
+    #[allow(dead_code, reason = "not every test binary that shares this module compares refusals")]
+    pub(crate) fn without_who_and_when(&self) -> String {
+        let mut body = self.json.clone();
+        let object = body.as_object_mut().unwrap();
+        assert!(object.remove("timestamp").is_some() && object.remove("request_id").is_some(), "{}", self.text);
+        let headers: BTreeSet<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id" | "content-length"))
+            .map(|(name, value)| {
+                // Each worker lists the exposed headers in an order of its own.
+                let mut words: Vec<_> = value.to_str().unwrap().split(", ").collect();
+                words.sort_unstable();
+                format!("{name}: {words:?}")
+            })
+            .collect();
+        format!("{} {headers:?} {body}", self.status)
+    }
+
     /// The error code, or nothing.
     pub(crate) fn code(&self) -> &str {
         self.json["code"].as_str().unwrap_or("")

@@ -6,7 +6,10 @@ use domicile_kernel::Role;
 use domicile_server::settings::Profile;
 use serde_json::json;
 
-use crate::support::{On, TestApp, stay};
+use crate::{
+    money::stage::{RENT, Stage, success},
+    support::{On, TestApp, stay},
+};
 
 /// The value of a series, by the text before it; nothing when it is not there.
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -47,8 +50,34 @@ async fn what_was_asked_stands_there_by_pattern_and_what_was_made_is_counted() {
         .map(|state| value(text, &format!(r#"db_connection_pool{{pool="readers",state="{state}"}}"#)).unwrap());
     assert!(pooled.iter().sum::<f64>() >= 1.0);
     assert!(!text.contains("4111111111111111") && !text.contains(&place.room), "a path that was asked for is a label");
-    assert!(!text.contains("payments_") && !text.contains("maintenance_"));
+    assert!(!text.contains("maintenance_"));
+    for series in ["payments_completed", "payments_failed", "payments_quarantined"] {
+        assert_eq!(value(text, series), Some(0.0), "{series} in\n{text}");
+    }
     app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_are_counted_once_each_however_often_they_are_told() {
+    let stage = Stage::on(On::Sqlite).await;
+    let booking = stage.stay_of(&stage.student, 0, 5).await;
+    let bills = stage.invoices(&booking).await;
+    let told_twice = stage.begin(&bills[0]).await;
+    stage.press(&told_twice, "pay_twice").await;
+    stage.verify(&told_twice).await.is(200);
+    stage.pay(&bills[1]).await;
+    let declined = stage.begin(&bills[2]).await;
+    stage.press(&declined, "decline").await;
+    stage.verify(&declined).await.is(402);
+    let forged = success(&stage.begin(&bills[3]).await.reference, RENT - 1);
+    stage.told_by_sandbox(&forged).await.is(200);
+    stage.rest().await;
+    let text = stage.app.get("/metrics").told().await.is(200).text;
+    for (series, expected) in [("payments_completed", 2.0), ("payments_failed", 1.0), ("payments_quarantined", 1.0)] {
+        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+    }
+    assert!(!text.contains(&declined.reference) && !text.contains(&declined.id), "a payment is a label");
+    stage.app.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

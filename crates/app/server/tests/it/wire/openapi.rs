@@ -6,7 +6,10 @@ use domicile_http::operations;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::TestApp;
+use crate::{
+    money::stage::Stage,
+    support::{On, TestApp},
+};
 
 /// Every `$ref` in a document.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
@@ -36,7 +39,9 @@ fn documented(document: &Value) -> BTreeSet<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_documented_path_answers_and_every_route_is_documented() {
-    let app = TestApp::sqlite().await;
+    let stage = Stage::on(On::Sqlite).await;
+    let begun = stage.begin(&stage.bill().await).await;
+    let (app, ticket) = (stage.app, begun.url.rsplit('/').next().unwrap());
     for version in ["v0", "v1", "v2"] {
         let document = app.get(&format!("/api/{version}/openapi.json")).told().await.is(200);
         assert_eq!(document.header("content-type"), "application/json");
@@ -76,6 +81,8 @@ async fn every_documented_path_answers_and_every_route_is_documented() {
         assert_eq!(found, expected, "{version}");
         for (method, path) in found {
             let path = path.replace("{id}", &app.house.ambient.ids.uuid().to_string()).replace("{file}", "index.html");
+            let path = path.replace("{reference}", &begun.reference).replace("{provider}", "sandbox");
+            let path = path.replace("{ticket}", ticket);
             let told = app.ask(method.parse::<Method>().unwrap(), &path).told().await;
             assert!(
                 !matches!(told.status, 404 | 405) && told.status < 500,

@@ -13,7 +13,11 @@ async fn every_editable_record_asks_which_version_was_seen() {
     let (admin, student) = (app.member(hostel, Role::Admin).await, app.member(hostel, Role::Student).await);
     let (made, stay, other) =
         (app.room(hostel, 1).await, app.stay(hostel, student.id, "2026-03-01").await, app.hostel("Legon Hall").await);
-    let records: [(String, &Person, Value); 7] = [
+    // Terms that nobody decided have the version 0.
+    let terms = app.put("/api/billing/terms").by(&admin).json(json!({ "answer_days": 10 }));
+    assert_eq!(terms.seen(0).told().await.is(200).data()["version"], 1);
+    let records: [(String, &Person, Value); 8] = [
+        ("/api/billing/terms".to_owned(), &admin, json!({ "answer_days": 9 })),
         (format!("/api/rooms/{}", made.id), &admin, json!({ "floor": 1 })),
         (format!("/api/bookings/{}", stay.id), &admin, json!({ "special_requests": "x" })),
         (format!("/api/users/{}", student.id), &admin, json!({ "first_name": "Esi" })),
@@ -29,9 +33,10 @@ async fn every_editable_record_asks_which_version_was_seen() {
         let version = seen.data()["version"].as_i64().unwrap();
         assert_eq!(seen.header("etag"), format!("\"{version}\""), "{path}");
         put().told().await.refuses(428, "PRECONDITION_REQUIRED");
-        for bad in ["*", "W/\"1\"", "\"1", "0", "-1", "1, 2", "x", "99999999999999999999"] {
+        for bad in ["*", "W/\"1\"", "\"1", "-1", "1, 2", "x", "99999999999999999999"] {
             put().header("if-match", bad).told().await.refuses(400, "INVALID_INPUT");
         }
+        put().seen(0).told().await.refuses(409, "VERSION_CONFLICT");
         let with = |version: Value| {
             let mut body = body.clone();
             body["version"] = version;
@@ -44,7 +49,7 @@ async fn every_editable_record_asks_which_version_was_seen() {
             .told()
             .await
             .refuses(400, "INVALID_INPUT");
-        for bad in [json!("1"), json!(0), json!(1.5), json!([])] {
+        for bad in [json!("1"), json!(-1), json!(1.5), json!([])] {
             app.put(path).by(person).json(with(bad)).told().await.refuses(400, "VALIDATION_ERROR");
         }
         // By the body, as printed; then the same again is stale, and the record as it is comes with the refusal.
@@ -71,10 +76,10 @@ async fn every_editable_record_asks_which_version_was_seen() {
         // A version that never was is as stale as an old one.
         put().seen(version + 100).told().await.refuses(409, "VERSION_CONFLICT");
     }
-    for path in [&records[0].0, &records[1].0] {
+    for path in [&records[1].0, &records[2].0] {
         app.delete(path).by(&owner).at(hostel).told().await.refuses(428, "PRECONDITION_REQUIRED");
     }
-    app.delete(&records[0].0).by(&admin).seen(1).told().await.refuses(409, "VERSION_CONFLICT");
+    app.delete(&records[1].0).by(&admin).seen(1).told().await.refuses(409, "VERSION_CONFLICT");
     app.end().await;
 }
 

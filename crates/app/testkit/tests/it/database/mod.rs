@@ -9,6 +9,7 @@
 mod access;
 mod audit;
 mod away;
+mod billing;
 mod booking;
 mod catalogue;
 mod contracts;

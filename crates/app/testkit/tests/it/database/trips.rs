@@ -35,6 +35,7 @@ macro_rules! count {
     }};
 }
 
+mod billing;
 mod booking;
 
 #[tokio::test]

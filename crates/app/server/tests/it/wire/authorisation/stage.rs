@@ -1,6 +1,6 @@
 //! The callers of the table, and for each operation a question that would be answered, on records of its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use domicile_access::crypto::{AccessClaims, AccessTokens};
 use domicile_booking::model::BookingId;
@@ -20,6 +20,8 @@ pub(super) struct Stage {
     pub(super) hostel: HostelId,
     pub(super) foreign: HostelId,
     pub(super) owner: Person,
+    /// Questions about money that are put again, to whoever is refused.
+    pub(super) shared: Mutex<BTreeMap<&'static str, Question>>,
 }
 
 /// Somebody at the door: an account where there is one, and what they send for a token.
@@ -29,15 +31,18 @@ pub(super) struct Caller {
 }
 
 /// A question that would be answered, if the caller may ask it.
+#[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) path: String,
     pub(super) body: Option<Value>,
     pub(super) version: Option<i64>,
+    pub(super) header: Option<(&'static str, String)>,
+    pub(super) form: Option<&'static str>,
 }
 
 impl Question {
     pub(super) fn at(path: impl Into<String>) -> Self {
-        Self { path: path.into(), body: None, version: None }
+        Self { path: path.into(), body: None, version: None, header: None, form: None }
     }
 
     pub(super) fn with(self, body: Value) -> Self {
@@ -47,6 +52,14 @@ impl Question {
     pub(super) fn seen(self, version: i64) -> Self {
         Self { version: Some(version), ..self }
     }
+
+    pub(super) fn header(self, name: &'static str, value: String) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    pub(super) fn form(self, form: &'static str) -> Self {
+        Self { form: Some(form), ..self }
+    }
 }
 
 impl Stage {
@@ -54,7 +67,9 @@ impl Stage {
         let (hostel, foreign) = (app.hostel("Volta Hall").await, app.hostel("Akosombo House").await);
         let owner = app.super_admin().await;
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { app, client, hostel, foreign, owner }
+        let stage = Self { app, client, hostel, foreign, owner, shared: Mutex::default() };
+        stage.terms_are_set().await;
+        stage
     }
 
     pub(super) fn unique(&self) -> String {
@@ -111,8 +126,14 @@ impl Stage {
         if let Some(version) = question.version {
             asked = asked.seen(version);
         }
+        if let Some((name, value)) = &question.header {
+            asked = asked.header(name, value);
+        }
         if let Some(body) = &question.body {
             asked = asked.json(body.clone());
+        }
+        if let Some(form) = question.form {
+            asked = Asked(asked.header("content-type", "application/x-www-form-urlencoded").0.body(form));
         }
         asked.told().await
     }
@@ -139,7 +160,7 @@ impl Stage {
     }
 
     /// A question for an operation, on records of its own.
-    pub(super) async fn question(&self, id: &str, who: Who, caller: &Caller) -> Question {
+    pub(super) async fn question(&self, id: &'static str, who: Who, caller: &Caller) -> Question {
         const LATER: &str = "2026-03-01";
         const TODAY: &str = "2026-01-20";
         let (app, hostel) = (&self.app, self.hostel);
@@ -312,7 +333,10 @@ impl Stage {
                 let inside = desk.check_in_booking(&operator, key, approved.version).await.unwrap();
                 Question::at(format!("/api/bookings/{stay}/check-out")).seen(inside.version)
             }
-            unknown => panic!("nobody wrote a question for {unknown}"),
+            other => match self.question_of_money(other, who, caller).await {
+                Some(question) => question,
+                None => panic!("nobody wrote a question for {other}"),
+            },
         }
     }
 }

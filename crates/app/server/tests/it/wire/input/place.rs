@@ -26,10 +26,27 @@ pub(super) async fn written(app: &TestApp) -> String {
         "events",
         "outbox",
         "idempotency_keys",
+        "invoices",
+        "payments",
+        "refunds",
+        "deposits",
+        "journals",
+        "payment_inbox",
     ] {
         counts.push(format!("{table} {}", owner.number(format!("SELECT count(*) FROM {table}")).await));
     }
-    for table in ["hostels", "accounts", "memberships", "rooms", "bookings", "hostel_settings"] {
+    for table in [
+        "hostels",
+        "accounts",
+        "memberships",
+        "rooms",
+        "bookings",
+        "hostel_settings",
+        "billing_terms",
+        "payments",
+        "deposits",
+        "sandbox_charges",
+    ] {
         counts.push(format!(
             "{table} {}",
             owner.number(format!("SELECT CAST(coalesce(sum(version), 0) AS BIGINT) FROM {table}")).await
@@ -60,6 +77,8 @@ pub(super) struct Place {
     pub(super) hostel: HostelId,
     pub(super) owner: Person,
     pub(super) writes: Vec<Write>,
+    /// The checkout page of a payment that was begun.
+    pub(super) page: String,
 }
 
 impl Place {
@@ -224,7 +243,9 @@ impl Place {
             ),
             write(Method::POST, "/api/auth/refresh-token".into(), None, json!({ "refresh_token": "x" })),
         ];
-        Self { app, hostel, owner, writes }
+        let (money, page) = money(&app, hostel, &owner, &student).await;
+        let writes = writes.into_iter().chain(money).collect();
+        Self { app, hostel, owner, writes, page }
     }
 
     pub(super) fn ask(&self, write: &Write) -> Asked {
@@ -242,4 +263,62 @@ impl Place {
     pub(super) async fn send(&self, write: &Write, body: &Value) -> Told {
         self.ask(write).json(body.clone()).told().await
     }
+}
+
+/// The writes that are about money, on a bill, a payment and a deposit of the student's.
+async fn money(app: &TestApp, hostel: HostelId, owner: &Person, student: &Person) -> (Vec<Write>, String) {
+    let at = |asked: Asked| asked.at(hostel);
+    let terms = at(app.put("/api/billing/terms").by(owner)).seen(0).json(json!({ "deposit_percent": 100 }));
+    terms.told().await.is(200);
+    let stay = app.stay(hostel, student.id, "2026-09-01").await;
+    at(app.put(&format!("/api/bookings/{}/approve", stay.id)).by(owner)).seen(1).told().await.is(200);
+    let one = async |path: String| {
+        app.get(&path).by(student).told().await.is(200).data()[0]["id"].as_str().unwrap().to_owned()
+    };
+    let bill = one(format!("/api/invoices?booking_id={}", stay.id)).await;
+    let deposit = one(format!("/api/deposits?booking_id={}", stay.id)).await;
+    let begun =
+        app.post("/api/payments/initialize").by(student).json(json!({ "invoice_id": bill })).told().await.is(201);
+    let payment = format!("/api/payments/{}", begun.data()["payment"]["id"].as_str().unwrap());
+    let page = begun.data()["authorization_url"].as_str().unwrap().strip_prefix(&app.base).unwrap().to_owned();
+    let amount = json!({ "amount_minor": 100, "currency": "GHS" });
+    let refund = format!("/api/refunds/{}", app.house.ambient.ids.uuid());
+    let deposit = format!("/api/deposits/{deposit}");
+    let write =
+        |method, path: String, person: &Person, body| Write { method, path, body, person: Some(person.clone()) };
+    let writes = vec![
+        write(
+            Method::POST,
+            "/api/payments/initialize".into(),
+            student,
+            json!({ "invoice_id": bill, "amount": amount, "provider": "sandbox" }),
+        ),
+        write(Method::POST, format!("{payment}/refund"), owner, json!({ "amount": amount, "reason": "Closed" })),
+        write(Method::POST, format!("{payment}/apply"), owner, json!({ "invoice_id": bill })),
+        write(
+            Method::POST,
+            format!("{refund}/retry"),
+            owner,
+            json!({ "account_number": "0123456789", "bank_id": "9" }),
+        ),
+        write(Method::POST, "/api/wallet/topup".into(), student, json!({ "amount": amount, "provider": "sandbox" })),
+        write(Method::POST, "/api/wallet/pay".into(), student, json!({ "invoice_id": bill, "amount": amount })),
+        write(
+            Method::PUT,
+            "/api/billing/terms".into(),
+            owner,
+            json!({
+                "deposit_percent": 50, "first_due_days": 3, "advance_allowed": true, "answer_days": 7, "rehousing_hours": 24,
+            }),
+        ),
+        write(
+            Method::PUT,
+            format!("{deposit}/assess"),
+            owner,
+            json!({ "deductions": [{ "description": "A window", "amount": amount }] }),
+        ),
+        write(Method::PUT, format!("{deposit}/answer"), student, json!({ "accepted": true, "note": "Agreed" })),
+        write(Method::PUT, format!("{deposit}/settle"), owner, json!({ "to": "wallet" })),
+    ];
+    (writes, page)
 }

@@ -1,85 +1,20 @@
 //! The shape of the operations table: one row says everything the layers need to know about an operation. Routes are
 //! made from it, so an operation without a row cannot exist.
 
+mod classes;
+
 use std::collections::BTreeMap;
 
 use actix_web::{Route, http::Method};
-use domicile_kernel::{Feature, Permission};
+use domicile_kernel::{Code, Feature, Permission};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::list::{Filters, SortField};
-
-/// Who may ask at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody (W16: a closed list).
-    Public,
-    /// A signed-in account, whatever the hostel.
-    Account,
-    /// A signed-in account; a hostel that is named must be theirs.
-    HostelOptional,
-    /// A signed-in member of the hostel that the header names.
-    Hostel,
-}
-
-/// Whether the caller must say which version of the record they saw (W7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfMatch {
-    /// The operation has no version.
-    None,
-    /// It may be sent, and is then checked.
-    Optional,
-    /// Without it the answer is 428.
-    Required,
-}
-
-/// Which quota a request counts against (J5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LimitClass {
-    /// By its method.
-    General,
-    /// Signing in.
-    Login,
-    /// Making an account.
-    Register,
-    /// Asking for a reset code.
-    ForgotPassword,
-    /// Trying a code.
-    VerifyOtp,
-    /// Asking for another code.
-    ResendOtp,
-    /// Asking for a bed.
-    CreateBooking,
-    /// Not counted: health and documentation.
-    Exempt,
-}
-
-/// How an answer is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheClass {
-    /// Never.
-    None,
-    /// The room list: five minutes, or until a room changes; with dates also until a stay changes.
-    Rooms,
-    /// One room: five minutes, or until it changes.
-    Room,
-    /// One's own account: an hour, or until it, a membership or a hostel changes.
-    Profile,
-    /// Settings: a day, or until they change.
-    Settings,
-    /// Feature flags: a day, or until they change.
-    Flags,
-}
-
-/// Where the path hangs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mount {
-    /// Under `/api`, in every version.
-    Api,
-    /// At the root, without version or envelope.
-    Root,
-}
+pub use self::classes::{Access, BodyKind, CacheClass, IfMatch, LimitClass, Mount};
+use crate::{
+    list::{Filters, SortField},
+    segment,
+};
 
 /// The body limit of an operation that names no other: 1 MiB.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -96,7 +31,7 @@ pub struct Operation {
     pub method: Method,
     /// Methods that mean the same (W15).
     pub also_methods: Vec<Method>,
-    /// The path without `/api`; `{id}` matches UUIDs only.
+    /// The path without `/api`; what stands in braces is matched as the table in `segment` has it.
     pub path: &'static str,
     /// Where the path hangs.
     pub mount: Mount,
@@ -120,12 +55,20 @@ pub struct Operation {
     pub idempotent: bool,
     /// How the answer is kept.
     pub cache: CacheClass,
+    /// How a body is read.
+    pub body: BodyKind,
     /// The most bytes of a body.
     pub body_limit: usize,
     /// The status of success.
     pub success: u16,
+    /// Another status of success, for what is begun and not done yet.
+    pub also_success: Option<u16>,
+    /// Refusals of its own, beside those that the rest of the row says.
+    pub refusals: &'static [Code],
     /// Whether the answer stands bare, without envelope and version (W13).
     pub bare: bool,
+    /// The media type of a bare answer that is no JSON.
+    pub media_type: Option<&'static str>,
     /// Whether the answer is a list.
     pub list: bool,
     /// What comes in.
@@ -166,9 +109,13 @@ impl Operation {
             if_match: IfMatch::None,
             idempotent: false,
             cache: CacheClass::None,
+            body: BodyKind::Json,
             body_limit: BODY_LIMIT,
             success: 200,
+            also_success: None,
+            refusals: &[],
             bare: false,
+            media_type: None,
             list: false,
             request: None,
             response: None,
@@ -283,6 +230,43 @@ impl Operation {
         self
     }
 
+    /// A repeated `Idempotency-Key` does nothing a second time.
+    #[must_use]
+    pub fn keyed(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The body is not read as JSON, and holds at most so many bytes.
+    #[must_use]
+    pub fn reads(mut self, body: BodyKind, limit: usize) -> Self {
+        self.body = body;
+        self.body_limit = limit;
+        self
+    }
+
+    /// Another status of success.
+    #[must_use]
+    pub fn or_status(mut self, status: u16) -> Self {
+        self.also_success = Some(status);
+        self
+    }
+
+    /// Refusals of its own, for the documentation.
+    #[must_use]
+    pub fn refuses(mut self, codes: &'static [Code]) -> Self {
+        self.refusals = codes;
+        self
+    }
+
+    /// The answer is a file or a page of this media type: it stands bare, its refusals do not.
+    #[must_use]
+    pub fn sends(mut self, media_type: &'static str) -> Self {
+        self.bare = true;
+        self.media_type = Some(media_type);
+        self
+    }
+
     /// More for the documentation than its one line.
     #[must_use]
     pub fn explained(mut self, about: &'static str) -> Self {
@@ -371,10 +355,9 @@ impl Operation {
         }
     }
 
-    /// The path as actix matches it: an id is a UUID, nothing else.
+    /// The path as actix matches it.
     pub(crate) fn pattern(&self) -> String {
-        const UUID: &str = "{id:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}}";
-        self.full_path().replace("{id}", UUID)
+        segment::pattern(&self.full_path())
     }
 }
 

@@ -1,6 +1,8 @@
 //! OpenAPI 3.1 out of the operations table (B5): paths, parameters, headers, security and error answers from the rows,
 //! schemas from the types themselves. What is not in the table is not in the document, and the other way round.
 
+mod shared;
+
 use std::collections::BTreeMap;
 
 use actix_web::http::{Method, StatusCode};
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     aliases,
     error::status_of,
-    operation::{Access, IfMatch, LimitClass, Mount, Operation, SchemaOf},
+    operation::{Access, BodyKind, IfMatch, LimitClass, Mount, Operation, SchemaOf},
     operations,
     version::Version,
 };
@@ -32,7 +34,7 @@ fn document(version: Version, table: &[Operation]) -> Value {
             paths.entry(path(row, version)).or_default().insert(method.as_str().to_ascii_lowercase(), described);
         }
     }
-    schemas.extend(common(version));
+    schemas.extend(shared::schemas(version));
     let mut tags: Vec<&str> = table.iter().map(|row| row.tag).collect();
     tags.dedup();
     let mut document = json!({
@@ -114,14 +116,23 @@ fn operation(row: &Operation, method: &Method, version: Version, schemas: &mut B
     if version == Version::V0 && !row.bare {
         object.insert("deprecated".to_owned(), json!(true));
     }
-    if let Some(request) = row.request {
-        let body = json!({
-            "required": row.success == 201,
-            "content": { "application/json": { "schema": request(schemas) } },
-        });
+    if let Some(body) = request_body(row, schemas) {
         object.insert("requestBody".to_owned(), body);
     }
     described
+}
+
+fn request_body(row: &Operation, schemas: &mut BTreeMap<String, Value>) -> Option<Value> {
+    let (required, media_type) = match row.body {
+        BodyKind::Json => (row.success == 201, "application/json"),
+        BodyKind::Form => (true, "application/x-www-form-urlencoded"),
+        BodyKind::Raw => {
+            let any = json!({ "type": "object", "description": "As its sender defines it" });
+            return Some(json!({ "required": true, "content": { "application/json": { "schema": any } } }));
+        }
+    };
+    let schema = row.request?(schemas);
+    Some(json!({ "required": required, "content": { media_type: { "schema": schema } } }))
 }
 
 fn parameter(name: &str, place: &str, required: bool, description: &str, schema: Value) -> Value {
@@ -186,8 +197,13 @@ fn responses(row: &Operation, version: Version, schemas: &mut BTreeMap<String, V
     let mut all = Map::new();
     let gone = version == Version::V2 && row.method == Method::DELETE;
     let status = if gone { 204 } else { row.success };
-    all.insert(status.to_string(), success(row, gone, version, schemas));
-    if row.bare {
+    let said = success(row, gone, version, schemas);
+    if let Some(other) = row.also_success {
+        all.insert(other.to_string(), said.clone());
+    }
+    all.insert(status.to_string(), said);
+    // What nobody is kept from has no refusals of this shape.
+    if row.bare && row.limit == LimitClass::Exempt {
         return all;
     }
     let error = match version {
@@ -234,14 +250,18 @@ fn codes(row: &Operation) -> Vec<Code> {
     if row.feature.is_some() {
         codes.push(Code::FeatureDisabled);
     }
-    if row.path.contains("{id}") {
+    if row.path.contains('{') {
         codes.push(Code::NotFound);
     }
+    codes.extend(row.refusals);
     if row.request.is_some() || row.filters.is_some() || row.query.is_some() {
         codes.push(Code::ValidationError);
     }
+    if row.request.is_some() || row.body != BodyKind::Json {
+        codes.push(Code::PayloadTooLarge);
+    }
     if row.request.is_some() {
-        codes.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+        codes.push(Code::UnsupportedMediaType);
     }
     if row.if_match != IfMatch::None {
         codes.extend([Code::PreconditionRequired, Code::VersionConflict, Code::ResourceConflict]);
@@ -258,6 +278,10 @@ fn success(row: &Operation, gone: bool, version: Version, schemas: &mut BTreeMap
     let status = StatusCode::from_u16(row.success).ok().and_then(|status| status.canonical_reason());
     if gone {
         return json!({ "description": "It is gone" });
+    }
+    if let Some(media_type) = row.media_type {
+        let schema = json!({ "type": "string", "contentMediaType": media_type });
+        return json!({ "description": status.unwrap_or("OK"), "content": { media_type: { "schema": schema } } });
     }
     if row.bare && row.response.is_none() {
         return json!({ "description": status.unwrap_or("OK") });
@@ -315,73 +339,6 @@ fn paginate(row: &Operation, properties: &mut Value) {
     }
 }
 
-/// The shapes every operation shares.
-fn common(version: Version) -> Vec<(String, Value)> {
-    let field = json!({
-        "type": "object",
-        "required": ["field", "message", "msg", "rule", "params"],
-        "properties": {
-            "field": { "type": "string" },
-            "message": { "type": "string" },
-            "msg": { "type": "string", "description": "The same as message" },
-            "rule": { "type": "string" },
-            "params": { "type": "object" },
-        },
-    });
-    let words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let code = json!({ "type": "string", "enum": words });
-    let errors = json!({ "type": "array", "items": { "$ref": "#/components/schemas/FieldError" } });
-    let whole = json!({ "type": "integer", "format": "int64" });
-    let (name, refusal, pagination) = if version == Version::V2 {
-        let refusal = json!({
-            "type": "object",
-            "required": ["type", "title", "status", "detail", "code", "request_id"],
-            "properties": {
-                "type": { "type": "string", "format": "uri-reference" },
-                "title": { "type": "string" },
-                "status": { "type": "integer" },
-                "detail": { "type": "string" },
-                "instance": { "type": "string", "format": "uri-reference" },
-                "code": code,
-                "errors": errors,
-                "data": {},
-                "request_id": { "type": "string" },
-            },
-        });
-        let pagination = json!({
-            "type": "object",
-            "required": ["limit", "next_cursor", "has_more"],
-            "properties": {
-                "limit": whole,
-                "next_cursor": { "type": ["string", "null"] },
-                "has_more": { "type": "boolean" },
-            },
-        });
-        ("Problem", refusal, pagination)
-    } else {
-        let refusal = json!({
-            "type": "object",
-            "required": ["success", "code", "message", "timestamp", "request_id"],
-            "properties": {
-                "success": { "type": "boolean", "const": false },
-                "code": code,
-                "message": { "type": "string" },
-                "errors": errors,
-                "data": {},
-                "timestamp": { "type": "string", "format": "date-time" },
-                "request_id": { "type": "string" },
-            },
-        });
-        let pagination = json!({
-            "type": "object",
-            "required": ["page", "limit", "total", "total_pages"],
-            "properties": { "page": whole, "limit": whole, "total": whole, "total_pages": whole },
-        });
-        ("Refusal", refusal, pagination)
-    };
-    vec![("FieldError".to_owned(), field), (name.to_owned(), refusal), ("Pagination".to_owned(), pagination)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,6 +358,26 @@ mod tests {
                 assert!(document.pointer(pointer).is_some_and(|found| !found.is_null()), "{reference} leads nowhere");
             }
         }
+    }
+
+    #[test]
+    fn files_forms_and_raw_bodies_are_documented_as_what_they_are() {
+        let document: Value = serde_json::from_str(&text(Version::V1)).unwrap();
+        let at = |path: &str, method: &str| document["paths"][path][method].clone();
+        let receipt = at("/api/payments/{id}/receipt", "get");
+        assert!(receipt["responses"]["200"]["content"]["application/pdf"].is_object(), "{receipt}");
+        assert!(receipt["responses"]["403"]["content"]["application/json"].is_object(), "{receipt}");
+        let form = at("/sandbox/checkout/{ticket}", "post");
+        let reference = &form["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["$ref"];
+        assert_eq!(reference, "#/components/schemas/CheckoutForm", "{form}");
+        assert!(form["responses"]["429"].is_object(), "{form}");
+        let webhook = at("/api/payments/webhook/{provider}", "post");
+        assert_eq!((webhook["requestBody"]["required"].as_bool(), &webhook["security"]), (Some(true), &json!([])));
+        assert!(webhook["responses"]["401"].is_object() && webhook["responses"]["429"].is_null(), "{webhook}");
+        let begin = at("/api/payments/initialize", "post");
+        assert_eq!(begin["responses"]["202"]["content"], begin["responses"]["201"]["content"]);
+        assert_eq!(begin["responses"]["402"]["description"], "PAYMENT_FAILED");
+        assert!(at("/health", "get")["responses"]["500"].is_null());
     }
 
     fn collect(value: &Value, into: &mut Vec<String>) {

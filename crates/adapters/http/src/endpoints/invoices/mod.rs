@@ -1,0 +1,4 @@
+//! What is owed (J32).
+
+pub(crate) mod get;
+pub(crate) mod list;

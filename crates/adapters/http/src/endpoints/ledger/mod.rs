@@ -1,0 +1,4 @@
+//! The books of a house, for who may read them (J32).
+
+pub(crate) mod journals;
+pub(crate) mod quarantine;

@@ -1,0 +1,4 @@
+//! Money on its way back (J31).
+
+pub(crate) mod get;
+pub(crate) mod retry;

@@ -1,0 +1,208 @@
+//! Many at once on one person's money: nothing is given back twice, nothing is counted twice, and nobody waits for another in
+//! a circle.
+
+use std::sync::Arc;
+
+use domicile_billing::{
+    Bursar, ListPayments, RefundPayment, TopUpWallet,
+    memory::{MemoryGateway, PlainPrinter},
+    model::{InboxState, NewInboxEntry, Payment, PaymentId, PaymentRecord, PaymentState, Purpose},
+    ports::{BillingUows, Gateways, PaymentWritten, Received},
+};
+use domicile_kernel::{Code, Currency, Fault, Money, Outcome, Page, Role, Scope, StoreError};
+use domicile_testkit::{barrier::race, store::TestStore};
+
+use super::{Scene, WRONG, books::Pen};
+
+/// How many ask at once, for how much of what.
+const ASKING: usize = 200;
+const EACH: i64 = 77;
+const PAID: i64 = 10_000;
+/// As many as there is money for.
+const COVERED: i64 = PAID / EACH;
+
+async fn paid(scene: &Scene) -> PaymentId {
+    let (id, now): (PaymentId, _) = (scene.store.ambient.id(), scene.store.ambient.now());
+    let payment = Payment::from_record(PaymentRecord {
+        id,
+        hostel_id: scene.hostel,
+        user_id: scene.payer,
+        booking_id: None,
+        invoice_id: None,
+        purpose: Purpose::WalletTopup,
+        provider: "sandbox".to_owned(),
+        reference: Payment::reference_of(id),
+        amount: Money::new(PAID, Currency::GHS),
+        refunded: 0,
+        refund_pending: 0,
+        fees: None,
+        gateway_id: None,
+        authorization_url: None,
+        asking_until: None,
+        expires_at: now,
+        state: PaymentState::Completed { at: now },
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    });
+    let mut uow = BillingUows::begin(&scene.store.database, &scene.manager()).await.unwrap();
+    assert_eq!(uow.payments().insert(&payment.unwrap()).await.unwrap(), PaymentWritten::Written);
+    uow.commit(Outcome::done()).await.unwrap();
+    id
+}
+
+/// Reserves once, as the use case does: under the payment's lock. Whether there was money for it.
+async fn reserved(scene: &Scene, id: PaymentId) -> Result<bool, StoreError> {
+    let mut uow = BillingUows::begin(&scene.store.database, &scene.manager()).await?;
+    let payment = uow.payments().lock(id).await?.unwrap();
+    let Ok(reserving) = payment.reserve_refund(EACH, scene.store.ambient.now()) else {
+        uow.rollback().await?;
+        return Ok(false);
+    };
+    assert_eq!(uow.payments().update(&reserving).await?, PaymentWritten::Written, "a lock keeps others away");
+    uow.commit(Outcome::done()).await?;
+    Ok(true)
+}
+
+/// What is reserved of the only payment.
+async fn pending(scene: &Scene) -> i64 {
+    scene.store.owner().await.number("SELECT refund_pending FROM payments").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_who_reserve_refunds_of_one_payment_reserve_no_more_than_was_paid() {
+    for store in TestStore::both().await {
+        let scene = Arc::new(Scene::set(store).await);
+        let id = paid(&scene).await;
+        let race = race(ASKING, |_number| {
+            let scene = scene.clone();
+            async move {
+                loop {
+                    match reserved(&scene, id).await {
+                        // There are fewer connections than people.
+                        Err(StoreError::Transient(_)) => {}
+                        other => break other.unwrap(),
+                    }
+                }
+            }
+        })
+        .await;
+        let granted = race.assert_overlapped().into_iter().filter(|granted| *granted).count() as i64;
+        assert_eq!((granted, pending(&scene).await), (COVERED, COVERED * EACH));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_who_forget_to_look_reserve_no_more_than_was_paid() {
+    for store in TestStore::both().await {
+        let scene = Arc::new(Scene::set(store).await);
+        paid(&scene).await;
+        let mut pens = Vec::new();
+        for _ in 0..20 {
+            pens.push(Pen::of(&scene).await);
+        }
+        let race = race(pens.len(), |_number| {
+            let mut pen = pens.pop().unwrap();
+            async move {
+                let blind = format!("UPDATE payments SET refund_pending = refund_pending + {EACH}");
+                let mut granted = 0;
+                for _ in 0..ASKING / 20 {
+                    match pen.write(std::slice::from_ref(&blind)).await {
+                        Ok(()) => granted += 1,
+                        Err(refusal) => assert!(["23514", "275"].contains(&refusal.as_str()), "{refusal}"),
+                    }
+                }
+                granted
+            }
+        })
+        .await;
+        let granted: i64 = race.assert_overlapped().into_iter().sum();
+        assert_eq!((granted, pending(&scene).await), (COVERED, COVERED * EACH));
+    }
+}
+
+/// Whether an answer is only that there are fewer connections than people.
+fn is_crowded(error: &impl Fault) -> bool {
+    matches!(error.code(), Code::ServiceUnavailable | Code::DatabaseError)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_refunds_of_one_payment_give_no_more_back_than_was_paid() {
+    for store in TestStore::both().await {
+        let scene = Arc::new(Scene::set(store).await);
+        let database = Arc::new(scene.store.database.clone());
+        let gateway = Arc::new(MemoryGateway::new("sandbox"));
+        let gateways = Gateways::new().with(gateway.clone());
+        let printer = Arc::new(PlainPrinter);
+        let bursar = Bursar::new(database.clone(), database, gateways, printer, scene.store.ambient.clone());
+        let student = scene.store.call_as(scene.payer, Some(Role::Student), Scope::Hostel(scene.hostel));
+        let amount = Some(Money::new(PAID, Currency::GHS));
+        let begun = bursar.top_up_wallet(&student, TopUpWallet { amount, provider: None }).await.unwrap();
+        assert!(gateway.pay(&begun.payment.reference));
+        bursar.verify_payment(&student, &begun.payment.reference).await.unwrap();
+
+        let id = begun.payment.id;
+        let race = race(ASKING, |_number| {
+            let (scene, bursar) = (scene.clone(), bursar.clone());
+            async move {
+                loop {
+                    let amount = Some(Money::new(EACH, Currency::GHS));
+                    let command = RefundPayment { amount, reason: Some("moved out".to_owned()) };
+                    match bursar.refund_payment(&scene.manager(), id, command).await {
+                        Err(error) if is_crowded(&error) => {}
+                        Err(error) => break error.code().as_str(),
+                        Ok(_) => break "done",
+                    }
+                }
+            }
+        })
+        .await;
+        let answers = race.assert_overlapped();
+        assert!(answers.iter().all(|answer| ["done", "RESOURCE_CONFLICT"].contains(answer)), "{answers:?}");
+        // Whoever was told that it is crowded may have reserved already; the money is what counts.
+        let page = Page::first("created_at", false);
+        let rows = bursar.list_payments(&scene.manager(), ListPayments::default(), &page).await;
+        let payment = rows.unwrap().rows.remove(0);
+        let mut owner = scene.store.owner().await;
+        let pending = pending(&scene).await;
+        assert_eq!(payment.refunded.amount_minor() + pending, COVERED * EACH);
+        assert_eq!(gateway.holds(), PAID - payment.refunded.amount_minor(), "the gateway gave back what we say");
+        for wrong in WRONG {
+            assert_eq!(owner.number(*wrong).await, 0, "{wrong}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_webhooks_that_tell_the_same_one_is_kept() {
+    for store in TestStore::both().await {
+        let scene = Arc::new(Scene::set(store).await);
+        let race = race(ASKING, |_number| {
+            let scene = scene.clone();
+            async move {
+                let entry = NewInboxEntry {
+                    id: scene.store.ambient.id(),
+                    hostel_id: Some(scene.hostel),
+                    provider: "sandbox".to_owned(),
+                    dedupe_key: "charge.success:dom-1".to_owned(),
+                    reference: None,
+                    headers: String::new(),
+                    body: b"{}".to_vec(),
+                    state: InboxState::Waiting,
+                    received_at: scene.store.ambient.now(),
+                };
+                let call = scene.store.call(Scope::System(domicile_kernel::Purpose::Payments));
+                loop {
+                    let Ok(mut uow) = BillingUows::begin(&scene.store.database, &call).await else { continue };
+                    let received = uow.inbox().receive(&entry).await.unwrap();
+                    uow.commit(Outcome::done()).await.unwrap();
+                    break received;
+                }
+            }
+        })
+        .await;
+        let new = race.assert_overlapped().into_iter().filter(|received| *received == Received::New).count();
+        let mut owner = scene.store.owner().await;
+        assert_eq!((new, owner.number("SELECT deliveries FROM payment_inbox").await), (1, ASKING as i64));
+    }
+}

@@ -1,0 +1,131 @@
+//! Receiving what a gateway tells (J30): the signature is judged, the body is kept as it came, and only then it is
+//! acknowledged. What it means is found out later, by a job.
+
+use domicile_kernel::{Call, Instant, Outcome, Purpose, Scope, StoreError, Text, faults};
+
+use super::finish::BillingJob;
+use crate::{
+    Bursar,
+    model::{InboxEntryId, InboxState, NewInboxEntry},
+    ports::{Received, WebhookKind},
+    queries::Work,
+};
+
+/// A webhook as it came.
+#[derive(Clone)]
+pub struct Webhook {
+    /// Whose address it came to.
+    pub provider: String,
+    /// What stood in the gateway's [signature header](Bursar::signature_header).
+    pub signature: Option<String>,
+    /// The headers worth keeping, as lines `name: value`.
+    pub headers: String,
+    /// The body, byte by byte.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+/// That it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It is the first delivery.
+    New(InboxEntryId),
+    /// It came before.
+    Again(InboxEntryId),
+}
+
+/// Why a webhook is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// There is no such gateway here.
+    #[error("There is no such payment provider here")]
+    UnknownProvider,
+    /// The signature does not fit the body.
+    #[error("The signature does not fit the body")]
+    BadSignature,
+    /// The store failed: the gateway has to deliver it again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+faults!(ReceiveError: through Store;
+    Self::UnknownProvider => NotFound,
+    Self::BadSignature => Unauthorized);
+
+const MOST_HEADERS: usize = 8 * 1024;
+
+impl Bursar {
+    /// The header that a gateway signs with, in lower case.
+    #[must_use]
+    pub fn signature_header(&self, provider: &str) -> Option<&'static str> {
+        self.gateways.find(provider).map(|gateway| gateway.signature_header())
+    }
+
+    /// Keeps what a gateway tells, once, and wants it processed. Whoever calls is known by the signature and nothing else.
+    /// What cannot be read, or concerns no payment of ours, is kept and put aside: delivering it again would not mend it.
+    pub async fn receive_webhook(&self, call: &Call, webhook: Webhook) -> Result<Acknowledged, ReceiveError> {
+        let gateway = self.gateways.find(&webhook.provider).ok_or(ReceiveError::UnknownProvider)?;
+        if !gateway.authenticate(webhook.signature.as_deref(), &webhook.body) {
+            return Err(ReceiveError::BadSignature);
+        }
+        let now = self.ambient.now();
+        let (dedupe_key, reference, unfit) = match gateway.read(&webhook.body) {
+            Ok(event) => {
+                let other = match &event.kind {
+                    WebhookKind::Other(name) => Some(format!("{name} concerns no payment")),
+                    WebhookKind::Charge(_) | WebhookKind::Refund { .. } => None,
+                };
+                (event.dedupe_key, event.reference, other)
+            }
+            Err(unreadable) => (unreadable.dedupe_key, None, Some(unreadable.what)),
+        };
+        let call = Self::bare(&call.within(Scope::System(Purpose::Payments)));
+        let mut uow = self.uows.begin(&call).await?;
+        let whose = match &reference {
+            Some(reference) => uow.inbox().whose(gateway.provider(), reference).await?,
+            None => None,
+        };
+        let unfit = unfit.or_else(|| whose.is_none().then(|| "no payment has this reference".to_owned()));
+        let id: InboxEntryId = self.ambient.id();
+        let entry = NewInboxEntry {
+            id,
+            hostel_id: whose.map(|(hostel, _)| hostel),
+            provider: gateway.provider().to_owned(),
+            dedupe_key,
+            reference,
+            headers: within(webhook.headers, MOST_HEADERS),
+            body: webhook.body,
+            state: unfit.map_or(InboxState::Waiting, |why| put_aside(&why, now)),
+            received_at: now,
+        };
+        let received = uow.inbox().receive(&entry).await?;
+        let (kept, hostel_id, waiting, answer) = match received {
+            Received::New => (id, entry.hostel_id, matches!(entry.state, InboxState::Waiting), Acknowledged::New(id)),
+            Received::Again { id, hostel_id, waiting } => (id, hostel_id, waiting, Acknowledged::Again(id)),
+        };
+        // Delivered again because nothing came of it: it is wanted again too.
+        if let Some(hostel_id) = hostel_id.filter(|_| waiting) {
+            uow.enqueue(BillingJob { hostel_id, work: Work::Inbox(kept) }.at(self.ambient.id(), now));
+        }
+        uow.commit(Outcome::done()).await?;
+        Ok(answer)
+    }
+}
+
+pub(crate) fn put_aside(why: &str, at: Instant) -> InboxState {
+    let why: String = why.chars().take(200).collect();
+    InboxState::PutAside { at, why: Text::clean(&why) }
+}
+
+fn within(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}

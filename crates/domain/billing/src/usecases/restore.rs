@@ -1,0 +1,114 @@
+//! Putting money back that was to be given back and could not be: to where it was, as far as that is still there (J31).
+
+use std::collections::BTreeMap;
+
+use domicile_kernel::{Money, StoreError, Text};
+
+use crate::{
+    books::{Books, broken},
+    events::{Change, tell_deposit, tell_invoice},
+    model::{Account, Allocation, Deposit, Invoice, InvoiceKind, Payment, Refund, StayFacts, StayState, Target},
+    ports::BillingUow,
+    stays::{follow_into, written},
+};
+
+/// Puts a refund's amount back to where it was taken from. Answers the entries. What was part of a deposit that is over
+/// becomes credit in the wallet.
+pub(super) async fn restore(
+    uow: &mut dyn BillingUow,
+    books: &Books<'_>,
+    payment: &Payment,
+    refund: &Refund,
+) -> Result<Vec<(Account, i64)>, StoreError> {
+    let mut entries = Vec::new();
+    let mut rows = Vec::new();
+    let mut parts = refund.record().taken_from.clone();
+    let mut locked: BTreeMap<Target, Invoice> = BTreeMap::new();
+    let mut ages = Vec::new();
+    for part in &parts {
+        if let Target::Invoice(id) = part.target {
+            ages.extend(uow.invoices().find(id).await?);
+        }
+    }
+    ages.sort_by_key(Invoice::age);
+    for invoice in ages {
+        if let Some(invoice) = uow.invoices().lock(invoice.id()).await? {
+            locked.insert(Target::Invoice(invoice.id()), invoice);
+        }
+    }
+    for part in &mut parts {
+        let amount = part.amount;
+        match part.target {
+            Target::Suspense => entries.push((Account::Suspense(payment.id()), -amount)),
+            Target::Wallet => entries.push((Account::Wallet(payment.payer()), -amount)),
+            Target::Invoice(_) => {
+                let Some(before) = locked.remove(&part.target) else { return Err(StoreError::Stale) };
+                let booking = before.record().booking_id;
+                let deposit = match before.record().kind {
+                    InvoiceKind::Rent => None,
+                    InvoiceKind::Deposit => uow.deposits().lock_of_booking(booking).await?,
+                };
+                if deposit.as_ref().is_some_and(Deposit::is_over) {
+                    part.target = Target::Wallet;
+                    entries.push((Account::Wallet(payment.payer()), -amount));
+                } else {
+                    let text = Text::clean("The refund did not go through");
+                    let (after, _line) = before.clone().given_back(text, -amount, books.now).map_err(broken)?;
+                    written(uow.invoices().update(&after).await?, "invoices")?;
+                    tell_invoice(uow, books.ambient, Change::InvoiceAdjusted, Some(&before), &after);
+                    match deposit {
+                        None => entries.push((Account::RentIncome, -amount)),
+                        Some(before) => {
+                            let after = before.clone().holding(amount, books.now).map_err(broken)?;
+                            written(uow.deposits().update(&after).await?, "deposits")?;
+                            tell_deposit(uow, books.ambient, Change::DepositHeld, Some(&before), &after);
+                            entries.push((Account::DepositLiability(before.record().user_id), -amount));
+                        }
+                    }
+                }
+            }
+        }
+        rows.push(Allocation { payment_id: payment.id(), ..*part });
+    }
+    uow.allocations().add(&rows).await?;
+    Ok(entries)
+}
+
+/// Makes the invoices that a refund was put back to what their stays say: the stay may have changed meanwhile.
+pub(super) async fn refollow(
+    uow: &mut dyn BillingUow,
+    books: &mut Books<'_>,
+    refund: &Refund,
+) -> Result<(), StoreError> {
+    let mut bookings = Vec::new();
+    for part in &refund.record().taken_from {
+        if let Target::Invoice(id) = part.target
+            && let Some(invoice) = uow.invoices().find(id).await?
+        {
+            bookings.push((invoice.record().booking_id, invoice));
+        }
+    }
+    bookings.sort_by_key(|(id, _)| *id);
+    bookings.dedup_by_key(|(id, _)| *id);
+    let house = uow.house().await?;
+    for (id, invoice) in bookings {
+        let stay = uow.stays().find(id).await?.unwrap_or_else(|| gone(&invoice));
+        follow_into(uow, books, &house, &stay).await?;
+    }
+    Ok(())
+}
+
+/// A stay whose record was taken away: nothing is owed for it any more.
+fn gone(invoice: &Invoice) -> StayFacts {
+    let is = invoice.record();
+    let nothing = Money::zero(is.currency);
+    StayFacts {
+        booking_id: is.booking_id,
+        guest: is.user_id,
+        check_in: is.period.from,
+        check_out: is.period.to,
+        monthly_price: nothing,
+        total_price: nothing,
+        state: StayState::GivenUp,
+    }
+}

@@ -1,0 +1,97 @@
+//! How a migration's scripts are run: the same for each of them.
+
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{ConnectionTrait, DbBackend},
+};
+
+use crate::{
+    OLDEST_BINARY,
+    policies::{GRANTS, POLICIES, create_policy, protect},
+};
+
+/// The text of a migration.
+pub(crate) struct Script {
+    /// The tables, in words both databases read; `{…}` are the types whose names differ.
+    pub(crate) tables: &'static str,
+    /// What only PostgreSQL has.
+    pub(crate) postgres: &'static str,
+    /// What stands for it on SQLite.
+    pub(crate) sqlite: &'static str,
+}
+
+impl Script {
+    /// Makes the tables, with their policies and grants, and leaves the migration's mark.
+    pub(crate) async fn run(&self, name: &str, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        let postgres = db.get_database_backend() == DbBackend::Postgres;
+        if postgres {
+            // A backfill that row security would filter must fail, not quietly do half.
+            db.execute_unprepared("SET LOCAL row_security = off").await?;
+        }
+        for statement in statements(&types(self.tables, postgres)) {
+            db.execute_unprepared(&statement).await?;
+        }
+        for statement in statements(if postgres { self.postgres } else { self.sqlite }) {
+            db.execute_unprepared(&statement).await?;
+        }
+        if postgres {
+            let grants = GRANTS.iter().filter(|grant| self.makes(grant.table)).flat_map(protect);
+            let policies = POLICIES.iter().filter(|policy| self.makes(policy.table)).map(create_policy);
+            for statement in grants.chain(policies) {
+                db.execute_unprepared(&statement).await?;
+            }
+            // The mark's own table is under row security now, with a policy that admits its owner.
+            db.execute_unprepared("SET LOCAL row_security = on").await?;
+        }
+        for (migration, oldest) in OLDEST_BINARY.iter().filter(|(of, _)| *of == name) {
+            let mark = format!("INSERT INTO schema_marks (migration, oldest_binary) VALUES ('{migration}', {oldest})");
+            db.execute_unprepared(&mark).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a table is one of this migration's.
+    fn makes(&self, table: &str) -> bool {
+        self.tables.contains(&format!("CREATE TABLE {table} ("))
+    }
+}
+
+/// Puts each database's names for the types in.
+fn types(text: &str, postgres: bool) -> String {
+    let names = [
+        ("{uuid}", "UUID", "BLOB"),
+        ("{json}", "JSONB", "TEXT"),
+        ("{bytes}", "BYTEA", "BLOB"),
+        // What lists are sorted by sorts alike on both: by the bytes of its characters, whatever the cluster's locale.
+        ("{sorted}", "TEXT COLLATE \"C\"", "TEXT"),
+        ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+    ];
+    names.iter().fold(text.to_owned(), |text, (name, on_postgres, on_sqlite)| {
+        text.replace(name, if postgres { on_postgres } else { on_sqlite })
+    })
+}
+
+/// Splits a script at `;;`, which no statement or trigger body holds.
+fn statements(script: &str) -> Vec<String> {
+    let without_comments: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    without_comments
+        .join("\n")
+        .split(";;")
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{SCRIPTS, policies::GRANTS};
+
+    #[test]
+    fn each_table_that_is_guarded_is_made_by_one_migration() {
+        for grant in GRANTS {
+            let made = SCRIPTS.iter().filter(|script| script.makes(grant.table)).count();
+            assert_eq!(made, 1, "{}", grant.table);
+        }
+    }
+}
