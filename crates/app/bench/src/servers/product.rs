@@ -88,7 +88,9 @@ impl Product {
     /// Whether the binary knows every setting it is given.
     fn understood(&self) -> anyhow::Result<bool> {
         let answer = self.command(&["doctor"]).output().context("the binary cannot be started")?;
-        Ok(!String::from_utf8_lossy(&answer.stderr).contains("configuration is wrong"))
+        let said = String::from_utf8_lossy(&answer.stderr);
+        // The second is said of the names of limits.
+        Ok(!["configuration is wrong", "is not known"].iter().any(|refusal| said.contains(refusal)))
     }
 
     /// Starts it on a free port and waits until it says that it listens. Its log lines go to a file.

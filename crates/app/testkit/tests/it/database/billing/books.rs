@@ -119,6 +119,8 @@ async fn a_journal_that_does_not_sum_to_zero_is_refused_at_the_commit() {
         assert_eq!(pen.write(&[entry(3, "GHS", 1)]).await, unbalanced);
         // Nothing may move in another currency than the journal's, nor on an account whose balance nobody keeps.
         let foreign = refused("23503", "787", &scene.store);
+        let euros = format!("INSERT INTO ledger_accounts VALUES ({hostel}, 'gateway', 'sandbox', 'EUR', 'debit', 0)");
+        assert_eq!(pen.write(&[euros]).await, Ok(()));
         assert_eq!(pen.write(&[entry(3, "EUR", 1), entry(4, "EUR", -1)]).await, foreign);
         let unkept = entry(3, "GHS", 1).replace("'gateway'", "'suspense'");
         assert_eq!(pen.write(&[unkept, entry(4, "GHS", -1)]).await, foreign);
