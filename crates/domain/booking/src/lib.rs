@@ -85,8 +85,9 @@ pub use queries::{
     RoomFilter, RoomView,
 };
 pub use usecases::{
-    CancelBooking, CreateBooking, CreateBookingError, CreateRoom, CreateRoomError, DeleteRoomError, EndHoldError,
-    HoldPayload, MoveBookingError, RejectBooking, UpdateBooking, UpdateBookingError, UpdateRoom, UpdateRoomError,
+    CancelBooking, CheckOutBooking, CreateBooking, CreateBookingError, CreateRoom, CreateRoomError, DeleteRoomError,
+    EndHoldError, HoldPayload, MoveBookingError, RejectBooking, UpdateBooking, UpdateBookingError, UpdateRoom,
+    UpdateRoomError,
 };
 
 use ports::BookingUows;

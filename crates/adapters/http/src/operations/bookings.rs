@@ -1,7 +1,9 @@
 //! Stays and their moves. Writes are gated by the feature `room_booking`.
 
 use actix_web::web;
-use domicile_booking::{BookingView, CancelBooking, CreateBooking, ListBookings, RejectBooking, UpdateBooking};
+use domicile_booking::{
+    BookingView, CancelBooking, CheckOutBooking, CreateBooking, ListBookings, RejectBooking, UpdateBooking,
+};
 use domicile_kernel::{Feature, Permission};
 
 use crate::{
@@ -86,7 +88,7 @@ pub(super) fn rows() -> Vec<Operation> {
         .needs(&[Permission::BookingsUpdate])
         .gated(Feature::RoomBooking)
         .versioned()
-        .takes::<Nothing>()
+        .takes::<CheckOutBooking>()
         .answers::<BookingView>(),
     ]
 }

@@ -15,8 +15,8 @@ use domicile_access::{
     usecases::directory::{CreateGuest, CreateGuestError},
 };
 use domicile_booking::{
-    BookingView, CancelBooking, CreateBooking, CreateBookingError, CreateRoomError, FrontDesk, ListBookings,
-    MoveBookingError, ReadError,
+    BookingView, CancelBooking, CheckOutBooking, CreateBooking, CreateBookingError, CreateRoomError, FrontDesk,
+    ListBookings, MoveBookingError, ReadError,
     model::{BookingId, BookingStatus, StayDates},
 };
 use domicile_kernel::{
@@ -289,7 +289,9 @@ impl Replay<'_> {
             };
             let moved = match what {
                 Happening::CheckedIn => self.desk.check_in_booking(call, id, version).await,
-                Happening::CheckedOut => self.desk.check_out_booking(call, id, version).await,
+                Happening::CheckedOut => {
+                    self.desk.check_out_booking(call, id, version, CheckOutBooking::default()).await
+                }
                 Happening::Booked | Happening::Cancelled | Happening::NoShow => {
                     let reason = (what == Happening::NoShow).then(|| "no_show".to_owned());
                     self.desk.cancel_booking(call, id, version, CancelBooking { reason }).await

@@ -58,6 +58,13 @@ impl StayDates {
         self.check_in <= day && day < self.check_out
     }
 
+    /// What is left of the stay when the guest leaves on a day: as many nights as were slept here, at least one, and never
+    /// more than were agreed.
+    #[must_use]
+    pub fn left_on(self, day: HostelDay) -> Self {
+        Self { check_in: self.check_in, check_out: day.max(self.check_in.plus_days(1)).min(self.check_out) }
+    }
+
     /// The difference of the calendar months, as the requirement prints it: `(Y2 - Y1) * 12 + (M2 - M1)` (J7). From the
     /// 31st of January to the 1st of February is one.
     #[must_use]

@@ -16,6 +16,7 @@ pub mod update;
 pub mod update_room;
 
 pub use cancel::CancelBooking;
+pub use check_out::CheckOutBooking;
 pub use create::{CreateBooking, CreateBookingError};
 pub use create_room::{CreateRoom, CreateRoomError};
 pub use delete_room::DeleteRoomError;

@@ -92,7 +92,7 @@ impl FrontDesk {
     }
 }
 
-/// Writes a booking that neither its bed nor its nights have changed of, so that nothing can be in its way.
+/// Writes a booking that takes no bed and no night that it did not take before, so that nothing can be in its way.
 pub(super) async fn store(uow: &mut dyn BookingUow, booking: &Booking) -> Result<(), StoreError> {
     match uow.bookings().update(booking).await? {
         BookingWritten::Written => Ok(()),

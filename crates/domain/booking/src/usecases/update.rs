@@ -7,7 +7,7 @@ use domicile_kernel::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{CancelBooking, MoveBookingError, RejectBooking, cancel::refuse_stranger, fields};
+use super::{CancelBooking, CheckOutBooking, MoveBookingError, RejectBooking, cancel::refuse_stranger, fields};
 use crate::{
     BookingView, FrontDesk,
     events::{BookingChange, tell_booking},
@@ -137,7 +137,7 @@ impl FrontDesk {
             Target::Rejected => self.reject_booking(call, id, version, RejectBooking { reason }).await,
             Target::Cancelled => self.cancel_booking(call, id, version, CancelBooking { reason }).await,
             Target::CheckedIn => self.check_in_booking(call, id, version).await,
-            Target::CheckedOut => self.check_out_booking(call, id, version).await,
+            Target::CheckedOut => self.check_out_booking(call, id, version, CheckOutBooking::default()).await,
         }
     }
 }

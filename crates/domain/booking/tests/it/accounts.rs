@@ -1,6 +1,8 @@
 //! The keeper of the accounts hears of every change of a stay, and of none that was not made.
 
-use domicile_booking::{CancelBooking, RejectBooking, UpdateBooking, events::BookingChange, model::HouseTerms};
+use domicile_booking::{
+    CancelBooking, CheckOutBooking, RejectBooking, UpdateBooking, events::BookingChange, model::HouseTerms,
+};
 use domicile_kernel::{JobTicket, Purpose, Who};
 use pollster::block_on;
 
@@ -20,7 +22,11 @@ fn every_step_of_a_stay_is_told_once_and_in_order() {
         let stay = house.desk.update_booking(&house.manager(), stay.id, stay.version, longer).await.unwrap();
         let shorter = UpdateBooking { check_out_date: text("2026-05-01"), ..UpdateBooking::default() };
         let stay = house.desk.update_booking(&house.manager(), stay.id, stay.version, shorter).await.unwrap();
-        house.desk.check_out_booking(&house.manager(), stay.id, stay.version).await.unwrap();
+        house
+            .desk
+            .check_out_booking(&house.manager(), stay.id, stay.version, CheckOutBooking::default())
+            .await
+            .unwrap();
         let steps = [
             BookingChange::Created,
             BookingChange::Approved,
@@ -77,7 +83,10 @@ fn what_is_refused_is_told_to_nobody() {
         let before = told(&house);
         assert_eq!(code(house.desk.create_booking(&house.student(1), new_stay(&room)).await), "ROOM_UNAVAILABLE");
         assert_eq!(code(house.desk.approve_booking(&house.manager(), stay.id, 9).await), "VERSION_CONFLICT");
-        assert_eq!(code(house.desk.check_out_booking(&house.manager(), stay.id, 1).await), "RESOURCE_CONFLICT");
+        assert_eq!(
+            code(house.desk.check_out_booking(&house.manager(), stay.id, 1, CheckOutBooking::default()).await),
+            "RESOURCE_CONFLICT"
+        );
         assert_eq!(told(&house), before);
     });
 }

@@ -1,13 +1,13 @@
 //! Approving, rejecting, cancelling, checking in and out, deleting.
 
 use domicile_booking::{
-    BookingView, CancelBooking, RejectBooking, UpdateBooking,
+    BookingView, CancelBooking, CheckOutBooking, RejectBooking, UpdateBooking,
     model::{BookingStatus, HouseTerms},
 };
 use domicile_kernel::{Call, Detail, Fault, Feature, Flags};
 use pollster::block_on;
 
-use crate::house::{House, code, new_stay, state, text, wrong};
+use crate::house::{House, cedis, code, new_stay, state, text, wrong};
 
 fn because(reason: &str) -> CancelBooking {
     CancelBooking { reason: text(reason) }
@@ -28,7 +28,8 @@ fn a_stay_goes_from_pending_to_checked_out() {
         assert_eq!(house.last_event().kind, "booking.updated");
         assert_eq!(house.last_event().data["change"], "checked_in");
         house.go_to("2026-04-15T09:00:00Z");
-        let stay = house.desk.check_out_booking(&house.manager(), stay.id, 3).await.unwrap();
+        let stay =
+            house.desk.check_out_booking(&house.manager(), stay.id, 3, CheckOutBooking::default()).await.unwrap();
         assert_eq!((stay.status, stay.version), (BookingStatus::CheckedOut, 4));
         assert_eq!(house.last_event().data["change"], "checked_out");
         let actions: Vec<_> = house.memory.audit_trail().iter().skip(1).map(|entry| entry.action).collect();
@@ -37,6 +38,33 @@ fn a_stay_goes_from_pending_to_checked_out() {
         assert_eq!(last.before.unwrap()["status"], "checked_in");
         assert_eq!(last.after.unwrap()["status"], "checked_out");
     });
+}
+
+#[test]
+fn who_leaves_early_pays_the_nights_that_were_slept_unless_the_house_says_otherwise() {
+    let cases = [
+        ("2026-02-01T23:00:00Z", None, "2026-02-02", 1_607),
+        ("2026-03-15T23:59:59Z", Some(false), "2026-03-15", 65_323),
+        ("2026-03-15T23:59:59Z", Some(true), "2026-06-01", 180_000),
+        ("2026-06-09T00:00:00Z", None, "2026-06-01", 180_000),
+    ];
+    for (leaves, bill_whole_stay, until, price) in cases {
+        block_on(async {
+            let house = House::new();
+            let room = house.room("Attic", 1).await;
+            let stay = house.lived_in(&room, 0).await;
+            assert_eq!(stay.total_price, cedis(180_000));
+            house.go_to(leaves);
+            let command = CheckOutBooking { bill_whole_stay };
+            let left = house.desk.check_out_booking(&house.manager(), stay.id, 3, command).await.unwrap();
+            assert_eq!((left.check_out_date.to_string().as_str(), left.total_price), (until, cedis(price)), "{leaves}");
+            assert_eq!((left.check_in_date, left.version), (stay.check_in_date, 4));
+            // Who watches the bed hears of the nights that are free now.
+            let previous = &house.last_event().data["previous"]["check_out_date"];
+            let expected = if until == "2026-06-01" { serde_json::Value::Null } else { "2026-06-01".into() };
+            assert_eq!(*previous, expected, "{leaves}");
+        });
+    }
 }
 
 #[test]
@@ -119,8 +147,11 @@ fn an_illegal_move_names_the_state_even_on_a_stale_version() {
         assert_eq!(state(desk.cancel_booking(&manager, stay.id, stale, CancelBooking::default()).await), "checked_in");
         assert_eq!(state(desk.check_in_booking(&manager, stay.id, stale).await), "checked_in");
         assert_eq!(state(desk.delete_booking(&house.admin(), stay.id, stale).await), "checked_in");
-        let out = desk.check_out_booking(&manager, stay.id, stay.version).await.unwrap();
-        assert_eq!(state(desk.check_out_booking(&manager, stay.id, out.version).await), "checked_out");
+        let out = desk.check_out_booking(&manager, stay.id, stay.version, CheckOutBooking::default()).await.unwrap();
+        assert_eq!(
+            state(desk.check_out_booking(&manager, stay.id, out.version, CheckOutBooking::default()).await),
+            "checked_out"
+        );
         let change = UpdateBooking { special_requests: text("tea"), ..UpdateBooking::default() };
         assert_eq!(code(desk.update_booking(&manager, stay.id, stale, change).await), "RESOURCE_CONFLICT");
     });
@@ -166,7 +197,7 @@ fn a_move_of_nothing_is_not_found() {
         let id = house.ambient.id();
         let (desk, manager) = (&house.desk, house.manager());
         assert_eq!(code(desk.approve_booking(&manager, id, 1).await), "NOT_FOUND");
-        assert_eq!(code(desk.check_out_booking(&manager, id, 1).await), "NOT_FOUND");
+        assert_eq!(code(desk.check_out_booking(&manager, id, 1, CheckOutBooking::default()).await), "NOT_FOUND");
         let change = UpdateBooking { special_requests: text("tea"), ..UpdateBooking::default() };
         let refused = desk.update_booking(&manager, id, 1, change).await.unwrap_err();
         assert_eq!((refused.code().as_str(), refused.to_string().as_str()), ("NOT_FOUND", "Booking not found"));
@@ -185,7 +216,7 @@ fn every_move_asks_for_its_permission_and_the_feature() {
                 code(desk.approve_booking(&call, id, 9).await),
                 code(desk.reject_booking(&call, id, 9, RejectBooking::default()).await),
                 code(desk.check_in_booking(&call, id, 9).await),
-                code(desk.check_out_booking(&call, id, 9).await),
+                code(desk.check_out_booking(&call, id, 9, CheckOutBooking::default()).await),
                 code(desk.delete_booking(&call, id, 9).await),
             ]
         };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domicile_access::events::Happening;
 use domicile_billing::events::Change as MoneyChange;
 use domicile_booking::{
-    CancelBooking,
+    CancelBooking, CheckOutBooking,
     events::{BookingChange, RoomChange},
     model::{BookingId, RoomId},
 };
@@ -165,7 +165,7 @@ async fn money_moves(app: &TestApp, hostel: HostelId, admin: &Person, themself: 
         }
     }
     let inside = desk.check_in_booking(&call, stays[0].0, stays[0].1).await.unwrap();
-    desk.check_out_booking(&call, stays[0].0, inside.version).await.unwrap();
+    desk.check_out_booking(&call, stays[0].0, inside.version, CheckOutBooking::default()).await.unwrap();
     let path = format!("/api/deposits?booking_id={}", stays[0].0);
     let deposit = app.get(&path).by(themself).told().await.is(200).data()[0].clone();
     let (path, mut version) = (format!("/api/deposits/{}", text(&deposit["id"])), deposit["version"].as_i64().unwrap());
@@ -192,7 +192,7 @@ async fn everything_happens(app: &TestApp, hostel: HostelId, owner: &Person, adm
         if goes {
             let approved = desk.approve_booking(&call, id, stay.version).await.unwrap();
             let inside = desk.check_in_booking(&call, id, approved.version).await.unwrap();
-            desk.check_out_booking(&call, id, inside.version).await.unwrap();
+            desk.check_out_booking(&call, id, inside.version, CheckOutBooking::default()).await.unwrap();
         } else {
             desk.cancel_booking(&call, id, stay.version, CancelBooking::default()).await.unwrap();
         }

@@ -131,6 +131,49 @@ async fn a_stay_that_changes_is_billed_anew_and_no_line_is_taken_back_on_postgre
     a_stay_that_changes_is_billed_anew_and_no_line_is_taken_back(On::Postgres).await;
 }
 
+async fn who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise(on: On) {
+    let stage = Stage::on(on).await;
+    for whole in [false, true] {
+        let guest = stage.app.member(stage.hostel, domicile_kernel::Role::Student).await;
+        let booking = stage.app.stay(stage.hostel, guest.id, "2026-01-20").await.id.to_string();
+        stage.approve(&booking).await;
+        let agreed = stage.invoices(&booking).await;
+        stage.fill(&guest, RENT).await;
+        let body = json!({ "invoice_id": agreed[0]["id"] });
+        stage.app.post("/api/wallet/pay").by(&guest).json(body).told().await.is(201);
+        assert_eq!(stage.balance(&guest).await, 0);
+
+        let path = format!("/api/bookings/{booking}");
+        stage.app.put(&format!("{path}/check-in")).by(&stage.admin).seen(2).told().await.is(200);
+        let body = if whole { json!({ "bill_whole_stay": true }) } else { json!({}) };
+        let leave = stage.app.put(&format!("{path}/check-out")).by(&stage.admin).seen(3).json(body);
+        let left = leave.told().await.is(200).data().clone();
+        let bills = stage.invoices(&booking).await;
+        assert_eq!(rent(&bills), minor(&left["total_price"]));
+        if whole {
+            assert_eq!((rent(&bills), &left["check_out_date"]), (rent(&agreed), &agreed.last().unwrap()["period_to"]));
+            assert_eq!(stage.balance(&guest).await, 0);
+        } else {
+            // One night of a January.
+            assert_eq!((rent(&bills), &left["check_out_date"]), ((RENT + 15) / 31, &json!("2026-01-21")));
+            assert_eq!(stage.balance(&guest).await, RENT - (RENT + 15) / 31);
+            assert!(bills[1..].iter().all(|bill| bill["status"] == "void"), "{bills:?}");
+        }
+        stage.the_books_are_right().await;
+    }
+    stage.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise_on_sqlite() {
+    who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise(On::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise_on_postgres() {
+    who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise(On::Postgres).await;
+}
+
 /// Whoever reads after the answer to a move sees its bills, and a move that is refused makes none.
 #[tokio::test(flavor = "multi_thread")]
 async fn bills_are_there_with_the_answer_and_never_without_it() {

@@ -165,9 +165,10 @@ impl Booking {
         self.enter(Move::CheckIn, BookingState::CheckedIn { at }, at)
     }
 
-    /// The guest moves out.
-    pub fn check_out(self, at: Instant) -> Result<Self, IllegalMove> {
-        self.enter(Move::CheckOut, BookingState::CheckedOut { at }, at)
+    /// The guest moves out. `dates` and `quote` are the nights that are to be paid, which may be fewer than were agreed.
+    pub fn check_out(self, dates: StayDates, quote: Quote, at: Instant) -> Result<Self, IllegalMove> {
+        let left = self.enter(Move::CheckOut, BookingState::CheckedOut { at }, at)?;
+        Ok(Self(BookingRecord { dates, quote, ..left.0 }))
     }
 
     /// Another bed, other nights or other particulars, in the same state.
@@ -275,7 +276,7 @@ mod tests {
                 (Move::Cancel, booking.clone().cancel(None, None, at(9))),
                 (Move::EndHold, booking.clone().end_hold(at(9))),
                 (Move::CheckIn, booking.clone().check_in(at(9))),
-                (Move::CheckOut, booking.clone().check_out(at(9))),
+                (Move::CheckOut, booking.clone().check_out(booking.dates(), booking.record().quote, at(9))),
                 (Move::Rearrange, booking.clone().rearrange(same, at(9))),
             ];
             for ((attempted, result), want) in moves.into_iter().zip(&row[1..]) {

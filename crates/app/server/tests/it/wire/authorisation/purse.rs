@@ -6,7 +6,7 @@ use domicile_billing::{
     AssessDeposit, InitializePayment, ListDeposits, ListInvoices, NewDeduction, RefundPayment, UpdateTerms,
     model::{BookingId as BilledStay, DepositId, PaymentId},
 };
-use domicile_booking::model::BookingId;
+use domicile_booking::{CheckOutBooking, model::BookingId};
 use domicile_identity::KeyRing;
 use domicile_kernel::{AccountId, Call, Currency, Money, Page, Permission, Role, Scope};
 use domicile_payments::{SecretKey, sandbox::SIGNATURE_HEADER};
@@ -104,7 +104,7 @@ impl Stage {
         let first = self.bills(stay).await.remove(0);
         self.paid(first).await;
         let inside = desk.check_in_booking(&self.operator(), stay, 2).await.unwrap();
-        desk.check_out_booking(&self.operator(), stay, inside.version).await.unwrap();
+        desk.check_out_booking(&self.operator(), stay, inside.version, CheckOutBooking::default()).await.unwrap();
         let stay = BilledStay::new(stay.uuid()).to_string();
         let asked = ListDeposits { booking_id: Some(stay), ..ListDeposits::default() };
         let page = Page::first("created_at", false);
