@@ -111,11 +111,11 @@ pub mod stays;
 pub mod usecases;
 
 pub use queries::{
-    AnswerView, BillingQueries, DEPOSIT_SORTS, DeductionView, DepositFilter, DepositView, DraftView, EntryView,
-    INVOICE_SORTS, InitializedPayment, InvoiceFilter, InvoiceView, JOURNAL_SORTS, JournalFilter, JournalView, LineView,
-    ListDeposits, ListInvoices, ListJournals, ListPayments, Movement, Offer, PAYMENT_SORTS, Payer, PaymentFilter,
-    PaymentUse, PaymentView, QUARANTINE_SORTS, QuarantineView, QuoteView, ReadError, RefundView, TermsView, Unfinished,
-    WalletView, Work,
+    AnswerView, AskWallet, BalanceView, BillingQueries, DEPOSIT_SORTS, DeductionView, DepositFilter, DepositView,
+    DraftView, EntryView, INVOICE_SORTS, InitializedPayment, InvoiceFilter, InvoiceView, JOURNAL_SORTS, JournalFilter,
+    JournalView, LineView, ListDeposits, ListInvoices, ListJournals, ListPayments, Movement, Offer, PAYMENT_SORTS,
+    Payer, PaymentFilter, PaymentUse, PaymentView, QUARANTINE_SORTS, QuarantineView, QuoteView, ReadError, RefundView,
+    TermsView, Unfinished, WalletView, Work,
 };
 pub use usecases::{
     Acknowledged, AnswerDeposit, ApplyError, ApplyPayment, AskQuote, AskStatement, AssessDeposit, BillingJob,

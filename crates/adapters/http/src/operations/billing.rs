@@ -2,8 +2,8 @@
 
 use actix_web::web;
 use domicile_billing::{
-    AnswerDeposit, AskQuote, AskStatement, AssessDeposit, DepositView, InvoiceView, JournalView, ListDeposits,
-    ListInvoices, ListJournals, QuarantineView, QuoteView, SettleDeposit, TermsView, UpdateTerms,
+    AnswerDeposit, AskQuote, AskStatement, AssessDeposit, BalanceView, DepositView, InvoiceView, JournalView,
+    ListDeposits, ListInvoices, ListJournals, QuarantineView, QuoteView, SettleDeposit, TermsView, UpdateTerms,
 };
 use domicile_kernel::{Code, Permission};
 
@@ -112,6 +112,11 @@ fn books() -> Vec<Operation> {
         })
         .needs(&[Permission::LedgerRead])
         .lists::<JournalView, ListJournals>(),
+        Operation::get("ledger.balances", "/admin/ledger/balances", TAG, "What the accounts of each kind hold", || {
+            web::route().to(ledger::balances::handle)
+        })
+        .needs(&[Permission::LedgerRead])
+        .answers::<Vec<BalanceView>>(),
         Operation::get(
             "ledger.quarantine",
             "/admin/ledger/quarantine",

@@ -3,8 +3,8 @@
 
 use actix_web::web;
 use domicile_billing::{
-    ApplyPayment, InitializePayment, InitializedPayment, ListPayments, PayFromWallet, PaymentView, RefundPayment,
-    RefundView, RetryRefund, TopUpWallet, WalletView,
+    ApplyPayment, AskWallet, InitializePayment, InitializedPayment, ListPayments, PayFromWallet, PaymentView,
+    RefundPayment, RefundView, RetryRefund, TopUpWallet, WalletView,
 };
 use domicile_kernel::{Code, Feature, Permission};
 
@@ -120,11 +120,13 @@ fn refunds() -> Vec<Operation> {
 
 fn wallet() -> Vec<Operation> {
     vec![
-        Operation::get("wallet.get", "/wallet", TAG, "What is in one's own wallet", || {
+        Operation::get("wallet.get", "/wallet", TAG, "What is in one's own wallet, or another's", || {
             web::route().to(wallet::get::handle)
         })
         .needs(&[Permission::PaymentsReadOwn])
-        .answers::<WalletView>(),
+        .asks::<AskWallet>()
+        .answers::<WalletView>()
+        .refuses(&[Code::NotFound]),
         Operation::create("wallet.topup", "/wallet/topup", TAG, "Begin to fill one's own wallet", || {
             web::route().to(wallet::topup::handle)
         })

@@ -325,10 +325,4 @@ impl Gateways {
     pub fn names(&self) -> Vec<&'static str> {
         self.by_name.keys().copied().collect()
     }
-
-    /// The longest time that somebody can take to pay at any of them: a hold on a bed lasts at least as long (J30).
-    #[must_use]
-    pub fn longest_session(&self) -> Duration {
-        self.by_name.values().map(|gateway| gateway.session_length()).max().unwrap_or_default()
-    }
 }

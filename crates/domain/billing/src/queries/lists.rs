@@ -136,6 +136,25 @@ impl ListDeposits {
     }
 }
 
+/// Whose wallet is asked for, as a query string says it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct AskWallet {
+    /// Whose; one's own when absent.
+    pub user_id: Option<String>,
+}
+
+impl AskWallet {
+    /// Reads whose, or says what is wrong with it.
+    pub fn check(self) -> Result<Option<AccountId>, FieldErrors> {
+        let mut checks = Checks::new();
+        let person = checks.id("user_id", self.user_id.as_deref(), "Invalid user ID");
+        checks.finish()?;
+        Ok(person)
+    }
+}
+
 /// Which journals are asked for, as a query string says it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use domicile_kernel::{AccountId, Call, HostelDay, HostelId, Instant, Money, Page, PageOf, StoreError};
 
 pub use lists::{
-    DepositFilter, InvoiceFilter, JournalFilter, ListDeposits, ListInvoices, ListJournals, ListPayments, PaymentFilter,
+    AskWallet, DepositFilter, InvoiceFilter, JournalFilter, ListDeposits, ListInvoices, ListJournals, ListPayments,
+    PaymentFilter,
 };
 pub use read::ReadError;
 pub use views::{
-    AnswerView, DeductionView, DepositView, DraftView, EntryView, InitializedPayment, InvoiceView, JournalView,
-    LineView, PaymentView, QuarantineView, QuoteView, RefundView, TermsView, WalletView,
+    AnswerView, BalanceView, DeductionView, DepositView, DraftView, EntryView, InitializedPayment, InvoiceView,
+    JournalView, LineView, PaymentView, QuarantineView, QuoteView, RefundView, TermsView, WalletView,
 };
 
 use crate::model::{

@@ -1,10 +1,14 @@
 //! The use cases that only read.
 
-use domicile_kernel::{AccountId, Call, FieldErrors, Page, PageOf, Permission, Refusal, StoreError, faults};
+use std::collections::BTreeMap;
+
+use domicile_kernel::{
+    AccountId, Call, Currency, FieldErrors, Money, Page, PageOf, Permission, Refusal, StoreError, faults,
+};
 
 use super::{
-    DepositView, InvoiceView, JournalView, ListDeposits, ListInvoices, ListJournals, ListPayments, PaymentView,
-    QuarantineView, RefundView, WalletView,
+    AskWallet, BalanceView, DepositView, InvoiceView, JournalView, ListDeposits, ListInvoices, ListJournals,
+    ListPayments, PaymentView, QuarantineView, RefundView, WalletView,
 };
 use crate::{
     Bursar,
@@ -108,13 +112,42 @@ impl Bursar {
         Ok(view)
     }
 
-    /// The caller's own wallet in the hostel.
-    pub async fn wallet(&self, call: &Call) -> Result<WalletView, ReadError> {
+    /// A wallet in the hostel: the caller's own, and for who may see every payment that of any member, present or former.
+    pub async fn wallet(&self, call: &Call, asked: AskWallet) -> Result<WalletView, ReadError> {
         Self::reading(call)?;
-        let (hostel_id, user_id) = (Self::house(call)?, call.account()?);
+        let hostel_id = Self::house(call)?;
+        let user_id = match asked.check()? {
+            Some(other) if call.actor.account() != Some(other) => {
+                own_or_all(call, other, "wallets")?;
+                self.queries.payer(call, other).await?.ok_or(ReadError::NotFound("User"))?;
+                other
+            }
+            _ => call.account()?,
+        };
         let held = self.queries.balance(call, &Account::Wallet(user_id)).await?;
         let balance = domicile_kernel::Money::new(-held.amount_minor(), held.currency());
         Ok(WalletView { hostel_id, user_id, balance })
+    }
+
+    /// The trial balance: what the accounts of each kind hold, in the order of their names and currencies. Kinds of which
+    /// every account is at zero are left out. The lines of one currency sum to zero, as every journal does.
+    pub async fn balances(&self, call: &Call) -> Result<Vec<BalanceView>, ReadError> {
+        call.require(Permission::LedgerRead)?;
+        Self::house(call)?;
+        let mut kinds: BTreeMap<(&'static str, Currency), (i64, u64)> = BTreeMap::new();
+        for (account, balance) in self.queries.balances(call).await? {
+            let (sum, accounts) = kinds.entry((account.kind(), balance.currency())).or_default();
+            *sum = sum.checked_add(balance.amount_minor()).ok_or_else(|| {
+                StoreError::Corrupt(format!("the accounts {} hold more than can be counted", account.kind()).into())
+            })?;
+            *accounts += 1;
+        }
+        let line = |((account, currency), (sum, accounts)): ((&str, Currency), (i64, u64))| BalanceView {
+            account: account.to_owned(),
+            balance: Money::new(sum, currency),
+            accounts,
+        };
+        Ok(kinds.into_iter().map(line).collect())
     }
 
     /// The journals of the hostel's ledger.

@@ -87,7 +87,7 @@ faults!(InitializeError: through Refused, Invalid, Payment, Store;
     Self::BookingNotFound => NotFound,
     Self::NothingToPay => ResourceConflict,
     Self::NotDueYet { first } => ResourceConflict with Detail::Data(json!({ "invoice_id": first })),
-    Self::NoGateway => ServiceUnavailable,
+    Self::NoGateway => ResourceConflict,
     Self::Declined { payment, .. } => PaymentFailed with Detail::Data(json!({ "payment": payment })));
 
 /// What is to be begun, checked.

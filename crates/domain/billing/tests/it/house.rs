@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domicile_billing::{
-    BillingJob, Bursar, DepositView, InitializePayment, InitializedPayment, InvoiceView, JobDone, ListDeposits,
-    ListInvoices, PaymentView, RefundPayment, RefundView, UpdateTerms, Webhook, Work,
+    AskWallet, BillingJob, Bursar, DepositView, InitializePayment, InitializedPayment, InvoiceView, JobDone,
+    ListDeposits, ListInvoices, PaymentView, RefundPayment, RefundView, UpdateTerms, Webhook, Work,
     memory::{MemoryBilling, MemoryGateway, PlainPrinter},
     model::{Account, StayFacts, StayState},
     ports::{BillingUows, Gateways},
@@ -187,7 +187,7 @@ impl House {
     }
 
     pub(crate) async fn wallet(&self, student: usize) -> i64 {
-        self.bursar.wallet(&self.student(student)).await.unwrap().balance.amount_minor()
+        self.bursar.wallet(&self.student(student), AskWallet::default()).await.unwrap().balance.amount_minor()
     }
 
     /// The balance of an account in the books.

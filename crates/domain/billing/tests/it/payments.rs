@@ -160,7 +160,7 @@ fn no_gateway_takes_every_currency() {
         house.change(&stay).await;
         let invoice = &house.invoices(&stay).await[0];
         let refused = house.bursar.initialize_payment(&house.student(0), paying(invoice, None)).await;
-        assert_eq!(code(refused), "SERVICE_UNAVAILABLE");
+        assert_eq!(code(refused), "RESOURCE_CONFLICT");
     });
 }
 

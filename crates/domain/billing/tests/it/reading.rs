@@ -1,6 +1,6 @@
 //! Who may read what; receipts and statements.
 
-use domicile_billing::{AskStatement, ListInvoices, ListJournals, ListPayments};
+use domicile_billing::{AskStatement, AskWallet, ListInvoices, ListJournals, ListPayments, TopUpWallet};
 use domicile_kernel::Page;
 use pollster::block_on;
 
@@ -75,6 +75,52 @@ fn the_ledger_is_for_the_admin() {
         assert_eq!(wrong(list(house.admin(), nonsense).await), ["account account"]);
         let aside = house.bursar.list_quarantined(&house.student(0), &page).await;
         assert_eq!(code(aside), "INSUFFICIENT_PERMISSIONS");
+    });
+}
+
+#[test]
+fn the_balances_of_the_kinds_sum_to_zero_and_are_those_of_the_journals() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let stay = house.agreed(0).await;
+        house.agreed(1).await;
+        house.pay(&house.invoices(&stay).await[0], None).await;
+        let lines = house.bursar.balances(&house.admin()).await.unwrap();
+        let told: Vec<_> =
+            lines.iter().map(|line| (line.account.as_str(), line.balance.amount_minor(), line.accounts)).collect();
+        let rents: i64 = house.invoices(&stay).await[1..].iter().map(|bill| bill.total.amount_minor()).sum();
+        let expected = [
+            ("deposit_billed", -45_000, 1),
+            ("deposit_liability", -45_000, 1),
+            ("gateway", 45_000, 1),
+            ("receivable", 2 * rents + 45_000, 2),
+            ("rent_income", -2 * rents, 1),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(told.iter().map(|(_, balance, _)| balance).sum::<i64>(), 0);
+        assert_eq!(code(house.bursar.balances(&house.manager()).await), "INSUFFICIENT_PERMISSIONS");
+    });
+}
+
+#[test]
+fn a_wallet_is_its_owners_and_theirs_who_see_all_payments() {
+    block_on(async {
+        let house = House::new();
+        let top_up = TopUpWallet { amount: Some(cedis(7_000)), ..TopUpWallet::default() };
+        let begun = house.bursar.top_up_wallet(&house.student(0), top_up).await.unwrap().payment;
+        house.gateway.pay(&begun.reference);
+        house.verify(&begun).await;
+        let of = |person: String| AskWallet { user_id: Some(person) };
+        let wallet = async |call, asked| house.bursar.wallet(&call, asked).await;
+        let own = wallet(house.student(0), AskWallet::default()).await.unwrap();
+        assert_eq!((own.user_id, own.balance), (begun.user_id, cedis(7_000)));
+        assert_eq!(wallet(house.student(0), of(begun.user_id.to_string())).await.unwrap(), own);
+        assert_eq!(wallet(house.manager(), of(begun.user_id.to_string())).await.unwrap(), own);
+        assert_eq!(code(wallet(house.student(1), of(begun.user_id.to_string())).await), "FORBIDDEN");
+        let nobody = house.ambient.ids.uuid().to_string();
+        assert_eq!(code(wallet(house.student(1), of(nobody.clone())).await), "FORBIDDEN", "as if it were somebody's");
+        assert_eq!(code(wallet(house.manager(), of(nobody)).await), "NOT_FOUND");
+        assert_eq!(wrong(wallet(house.manager(), of("me".to_owned())).await), ["user_id uuid"]);
     });
 }
 

@@ -1,11 +1,15 @@
-//! `GET /wallet`: what is in one's own wallet.
+//! `GET /wallet`: what is in one's own wallet, or in that of another for who may see every payment.
 
 use actix_web::web::Data;
-use domicile_billing::WalletView;
+use domicile_billing::{AskWallet, WalletView};
 
-use crate::{Answer, ApiError, AppState, Caller};
+use crate::{Answer, ApiError, AppState, Caller, list::Query};
 
-pub(crate) async fn handle(state: Data<AppState>, Caller(call): Caller) -> Result<Answer<WalletView>, ApiError> {
+pub(crate) async fn handle(
+    state: Data<AppState>,
+    Caller(call): Caller,
+    Query(asked): Query<AskWallet>,
+) -> Result<Answer<WalletView>, ApiError> {
     let bursar = state.bursar.clone();
-    Ok(Answer::of(state.shell.read(async move { bursar.wallet(&call).await }).await?))
+    Ok(Answer::of(state.shell.read(async move { bursar.wallet(&call, asked).await }).await?))
 }

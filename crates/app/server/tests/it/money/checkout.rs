@@ -290,7 +290,8 @@ async fn a_page_that_was_not_given_out_is_no_page() {
     assert_eq!(closed.app.get(&begun.url[begun.url.find("/sandbox").unwrap()..]).told().await.status, 404);
     let bill = closed.bill().await;
     let told = closed.initialize(&closed.student, json!({ "invoice_id": bill["id"] })).told().await;
-    told.refuses(503, "SERVICE_UNAVAILABLE");
+    let told = told.refuses(409, "RESOURCE_CONFLICT");
+    assert!(told.text.contains("Ask the hostel's manager"), "{}", told.text);
     closed.app.end().await;
     stage.app.end().await;
 }

@@ -158,7 +158,20 @@ async fn another_hostels_money_is_as_unknown_as_none(on: On) {
             (stage.app.get(&statement).by(person).told().await, stage.app.get(&nobody).by(person).told().await);
         assert_eq!(of_foreign.without_who_and_when(), of_none.without_who_and_when(), "a statement of a stranger");
     }
-    for path in ["/api/admin/ledger/journals", "/api/admin/ledger/quarantine", "/api/payments"] {
+    let wallet = async |person: &str| {
+        stage
+            .app
+            .get(&format!("/api/wallet?user_id={person}"))
+            .by(&others[1])
+            .told()
+            .await
+            .is(404)
+            .without_who_and_when()
+    };
+    assert_eq!(wallet(&stage.student.id.to_string()).await, wallet(&unknown).await, "a stranger's wallet");
+    for path in
+        ["/api/admin/ledger/journals", "/api/admin/ledger/balances", "/api/admin/ledger/quarantine", "/api/payments"]
+    {
         assert_eq!(*stage.app.get(path).by(&others[1]).told().await.is(200).data(), json!([]), "{path}");
     }
     let after = stage.app.get(payment).by(&stage.admin).told().await.is(200);

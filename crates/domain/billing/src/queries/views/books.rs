@@ -142,6 +142,19 @@ impl JournalView {
     }
 }
 
+/// The balance of all accounts of one kind, as it is told (J32): a line of the trial balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct BalanceView {
+    /// Which kind: `gateway`, `receivable`, `rent_income`, `other_income`, `deposit_billed`, `deposit_liability`, `wallet`,
+    /// `suspense` or `refund_payable`.
+    pub account: String,
+    /// Their sum, positive when debits prevail. The lines of one currency sum to zero.
+    pub balance: Money,
+    /// How many accounts of the kind are not at zero.
+    pub accounts: u64,
+}
+
 /// A wallet as it is told (J32).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -6,5 +6,5 @@ mod books;
 mod payments;
 
 pub use bills::{DraftView, InvoiceView, LineView, QuoteView, TermsView};
-pub use books::{AnswerView, DeductionView, DepositView, EntryView, JournalView, WalletView};
+pub use books::{AnswerView, BalanceView, DeductionView, DepositView, EntryView, JournalView, WalletView};
 pub use payments::{InitializedPayment, PaymentView, QuarantineView, RefundView};
