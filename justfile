@@ -45,7 +45,7 @@ chaos rounds="10":
     DOMICILE_CHAOS_ROUNDS={{rounds}} cargo nextest run -p domicile-server --no-capture -E 'test(process::storm::)'
     cargo test -p domicile-server --test chaos -- --nocapture
 
-# Pays once at the sandbox's page in a headless Chromium. Needs Node.js and Chromium, which no other recipe does.
+# Presses the four buttons of the sandbox's page in a headless Chromium. Needs Node.js and Chromium, which no other recipe does.
 e2e:
     cargo build -p domicile-server
     node deploy/e2e.js "${CARGO_TARGET_DIR:-target}/debug/domicile"
