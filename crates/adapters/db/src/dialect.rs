@@ -46,6 +46,15 @@ pub(crate) fn skip_locked(postgres: bool) -> &'static str {
     if postgres { " FOR UPDATE SKIP LOCKED" } else { "" }
 }
 
+/// An id as text, as people and journals write it.
+pub(crate) fn id_text(postgres: bool, column: &str) -> String {
+    if postgres {
+        return format!("CAST({column} AS TEXT)");
+    }
+    let part = |from: u8, length: u8| format!("substr(lower(hex({column})), {from}, {length})");
+    [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ")
+}
+
 /// Joins a text column over a group with commas.
 pub(crate) fn joined(postgres: bool, column: &str) -> String {
     if postgres { format!("string_agg({column}, ',')") } else { format!("group_concat({column}, ',')") }

@@ -2,7 +2,7 @@
 //! action and the audience of each. Everything is told to the person whose money it is and to those who may see every
 //! payment.
 
-use domicile_kernel::{AccountId, Audience, AuditEntry, NewEvent, Permission, ports::Ambient};
+use domicile_kernel::{AccountId, Audience, AuditEntry, NewEvent, Permission, event::MAX_DATA_BYTES, ports::Ambient};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -120,12 +120,14 @@ struct Subject {
     person: AccountId,
     before: Option<Value>,
     after: Value,
+    /// What the event says, where that is less than the audit row.
+    told: Option<Value>,
 }
 
 fn tell(uow: &mut dyn BillingUow, ambient: &Ambient, change: Change, subject: Subject, more: Option<(&str, Value)>) {
     let (kind, word, action) = change.row();
     if let Some(kind) = kind {
-        let mut data = subject.after.clone();
+        let mut data = subject.told.unwrap_or_else(|| subject.after.clone());
         if let Some(fields) = data.as_object_mut() {
             if let Some(word) = word {
                 fields.insert("change".to_owned(), json!(word));
@@ -191,6 +193,7 @@ fn payment_subject(before: Option<&Payment>, after: &Payment) -> Subject {
         person: after.payer(),
         before: before.map(|payment| value(&PaymentView::of(payment))),
         after: value(&PaymentView::of(after)),
+        told: None,
     }
 }
 
@@ -209,6 +212,7 @@ pub(crate) fn tell_invoice(
         person: after.record().user_id,
         before: before.map(|invoice| value(&brief(invoice))),
         after: value(&brief(after)),
+        told: None,
     };
     tell(uow, ambient, change, subject, None);
 }
@@ -235,18 +239,31 @@ pub(crate) fn tell_deposit(
         if let Some(answer) = &mut view.answer {
             answer.note = None;
         }
-        view.deductions.truncate(20);
-        value(&view)
+        view
     };
     let subject = Subject {
         aggregate: "deposit",
         id: after.id().uuid(),
         version: after.version(),
         person: after.record().user_id,
-        before: before.map(public),
-        after: public(after),
+        before: before.map(|before| value(&public(before))),
+        after: value(&public(after)),
+        told: Some(fitting(public(after))),
     };
     tell(uow, ambient, change, subject, None);
+}
+
+/// A deposit with as many of its deductions as an event has room for: whoever needs all of them reads the deposit.
+fn fitting(mut view: DepositView) -> Value {
+    /// What the rest of the event may take.
+    const REST: usize = 64;
+    loop {
+        let data = value(&view);
+        let fits = serde_json::to_vec(&data).is_ok_and(|bytes| bytes.len() + REST <= MAX_DATA_BYTES);
+        if fits || view.deductions.pop().is_none() {
+            return data;
+        }
+    }
 }
 
 /// Notes what did not fit. Nobody outside is told: the money is not theirs until somebody has looked.

@@ -125,6 +125,10 @@ pub fn plan(
         let drafts = if stay.state == StayState::Holding { first_bills(terms, stay, today)? } else { Vec::new() };
         return Ok(Plan { drafts, revisions: Vec::new() });
     }
+    let currency = stay.monthly_price.currency();
+    if let Some(other) = invoices.iter().find(|invoice| invoice.record().currency != currency) {
+        return Err(MoneyError::Mixed(other.record().currency, currency));
+    }
     let wanted = wanted(stay);
     let place = |sequence: u32| usize::try_from(sequence).ok().and_then(|place| wanted.get(place.checked_sub(1)?));
     let mut plan = Plan::default();

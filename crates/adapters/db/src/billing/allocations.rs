@@ -46,12 +46,12 @@ pub(super) fn target(name: &str, invoice: Option<Uuid>) -> Result<Target, StoreE
     }
 }
 
-/// What a payment is used for now, in the order of the targets.
+/// Everything that a payment is or was used for, and how much of it is now, in the order of the targets.
 pub(super) async fn uses(tx: &Tx, hostel: HostelId, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError> {
     let sql = "SELECT a.target, a.invoice_id, i.kind, i.period_from, i.period_to, CAST(sum(a.amount) AS BIGINT) AS amount \
                FROM payment_allocations a LEFT JOIN invoices i ON i.hostel_id = a.hostel_id AND i.id = a.invoice_id \
                WHERE a.hostel_id = $1 AND a.payment_id = $2 \
-               GROUP BY a.target, a.invoice_id, i.kind, i.period_from, i.period_to HAVING sum(a.amount) <> 0";
+               GROUP BY a.target, a.invoice_id, i.kind, i.period_from, i.period_to";
     let rows = tx.all::<UseRow>(sql, [hostel.uuid().into(), id.uuid().into()]).await.store()?;
     let part = |row: UseRow| {
         let invoice = match (row.kind, row.period_from, row.period_to) {
@@ -75,7 +75,7 @@ struct PayerRow {
 impl AllocationRepository for SqlUow {
     async fn of_payment(&mut self, id: PaymentId) -> Result<Vec<(Target, i64)>, StoreError> {
         let uses = uses(self.tx()?, self.hostel()?, id).await?;
-        Ok(uses.into_iter().map(|part| (part.target, part.amount)).collect())
+        Ok(uses.into_iter().map(|part| (part.target, part.amount)).filter(|(_, amount)| *amount != 0).collect())
     }
 
     async fn of_invoice(&mut self, id: InvoiceId) -> Result<Vec<(PaymentId, i64)>, StoreError> {

@@ -5,8 +5,8 @@ use domicile_billing::{
     BillingQueries, DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, Movement,
     Offer, Payer, PaymentFilter, PaymentUse, PaymentView, QuarantineView, RefundView, Unfinished, Work,
     model::{
-        Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, RefundId, RoomId,
-        StayFacts,
+        Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, RefundId, RefundState,
+        RoomId, StayFacts,
     },
 };
 use domicile_booking::{model::StayDates, policy};
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     database::Database,
-    dialect::{IntoStore, corrupt},
+    dialect::{IntoStore, corrupt, id_text},
     read::SqlRead,
 };
 
@@ -85,6 +85,19 @@ const UNFINISHED: &str = "SELECT hostel_id, CAST(0 AS BIGINT) AS work, id, updat
     WHERE p.state = 'completed' AND p.updated_at < $1 AND NOT EXISTS (SELECT 1 FROM refunds r \
     WHERE r.hostel_id = p.hostel_id AND r.payment_id = p.id AND r.origin = 'suspense')";
 
+/// The entries on the accounts that say what somebody (`$2` as text, `$3` as an id) owes a hostel (`$1`): their own, and
+/// those of their payments.
+fn theirs(postgres: bool) -> String {
+    let payment = id_text(postgres, "p.id");
+    format!(
+        "SELECT journal_id, currency, amount FROM journal_entries \
+         WHERE hostel_id = $1 AND account_kind IN ('receivable', 'wallet') AND account_owner = $2 \
+         UNION ALL SELECT o.journal_id, o.currency, o.amount FROM payments p JOIN journal_entries o \
+         ON o.hostel_id = p.hostel_id AND o.account_kind IN ('suspense', 'refund_payable') \
+         AND o.account_owner = {payment} WHERE p.hostel_id = $1 AND p.user_id = $3"
+    )
+}
+
 #[async_trait]
 impl BillingQueries for Database {
     async fn house(&self, call: &Call) -> Result<House, StoreError> {
@@ -135,7 +148,17 @@ impl BillingQueries for Database {
 
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        allocations::uses(&read.tx, read.hostel()?, id).await
+        let mut uses = allocations::uses(&read.tx, read.hostel()?, id).await?;
+        for refund in refunds::of_payment(&read.tx, read.hostel()?, id).await? {
+            let taken = refund.record().taken_from.iter().filter(|_| refund.record().state != RefundState::Failed);
+            for part in taken {
+                if let Some(used) = uses.iter_mut().find(|used| used.target == part.target) {
+                    used.amount += part.amount;
+                }
+            }
+        }
+        uses.retain(|used| used.amount != 0);
+        Ok(uses)
     }
 
     async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<RefundView>, StoreError> {
@@ -200,12 +223,15 @@ impl BillingQueries for Database {
 
     async fn owed_before(&self, call: &Call, person: AccountId, before: Instant) -> Result<Money, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let sql = "SELECT s.currency, coalesce((SELECT CAST(sum(e.amount) AS BIGINT) FROM journal_entries e \
-                   JOIN journals j ON j.hostel_id = e.hostel_id AND j.id = e.journal_id \
-                   WHERE e.hostel_id = $1 AND e.account_kind IN ('receivable', 'wallet') AND e.account_owner = $2 \
-                   AND e.currency = s.currency AND j.at < $3), 0) AS sum FROM hostel_settings s WHERE s.hostel_id = $1";
-        let values = [read.hostel()?.uuid().into(), person.to_string().into(), before.micros().into()];
-        SumRow::money(read.tx.one(sql, values).await.store()?)
+        let theirs = theirs(read.tx.is_postgres());
+        let sql = format!(
+            "SELECT s.currency, coalesce((SELECT CAST(sum(e.amount) AS BIGINT) FROM ({theirs}) e \
+             JOIN journals j ON j.hostel_id = $1 AND j.id = e.journal_id \
+             WHERE e.currency = s.currency AND j.at < $4), 0) AS sum FROM hostel_settings s WHERE s.hostel_id = $1"
+        );
+        let values =
+            [read.hostel()?.uuid().into(), person.to_string().into(), person.uuid().into(), before.micros().into()];
+        SumRow::money(read.tx.one(&sql, values).await.store()?)
     }
 
     async fn movements(
@@ -216,15 +242,21 @@ impl BillingQueries for Database {
         until: Instant,
     ) -> Result<Vec<Movement>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let sql = "SELECT j.at, j.text, CAST(sum(e.amount) AS BIGINT) AS amount FROM journal_entries e \
-                   JOIN journals j ON j.hostel_id = e.hostel_id AND j.id = e.journal_id \
-                   JOIN hostel_settings s ON s.hostel_id = e.hostel_id AND s.currency = e.currency \
-                   WHERE e.hostel_id = $1 AND e.account_kind IN ('receivable', 'wallet') AND e.account_owner = $2 \
-                   AND j.at >= $3 AND j.at < $4 GROUP BY j.id, j.at, j.text HAVING sum(e.amount) <> 0 \
-                   ORDER BY j.at, j.id";
-        let values =
-            [read.hostel()?.uuid().into(), person.to_string().into(), from.micros().into(), until.micros().into()];
-        let rows = read.tx.all::<MovementRow>(sql, values).await.store()?;
+        let theirs = theirs(read.tx.is_postgres());
+        let sql = format!(
+            "SELECT j.at, j.text, CAST(sum(e.amount) AS BIGINT) AS amount FROM ({theirs}) e \
+             JOIN journals j ON j.hostel_id = $1 AND j.id = e.journal_id \
+             JOIN hostel_settings s ON s.hostel_id = $1 AND s.currency = e.currency \
+             WHERE j.at >= $4 AND j.at < $5 GROUP BY j.id, j.at, j.text HAVING sum(e.amount) <> 0 ORDER BY j.at, j.id"
+        );
+        let values = [
+            read.hostel()?.uuid().into(),
+            person.to_string().into(),
+            person.uuid().into(),
+            from.micros().into(),
+            until.micros().into(),
+        ];
+        let rows = read.tx.all::<MovementRow>(&sql, values).await.store()?;
         let movement =
             |row: MovementRow| Movement { at: Instant::from_micros(row.at), text: row.text, amount: row.amount };
         Ok(rows.into_iter().map(movement).collect())

@@ -131,4 +131,23 @@ pub(super) async fn what_a_person_owes_is_told_by_time(world: &dyn World) {
     assert_eq!(told, [(later(now, 1), -700), (later(now, 3), 50)], "what moves nothing of theirs is not told");
     assert_eq!(moved.first().map(|movement| movement.text.as_str()), Some("b – '₵'"));
     assert_eq!(queries.movements(&call, person, later(now, 9), later(now, 10)).await.unwrap(), []);
+
+    // What of their payments waits or goes back is theirs as well, and nobody else's.
+    let (own, foreign) = (stage.paid(1, 80), stage.paid(2, 80));
+    stage.write_payment(&own).await;
+    stage.write_payment(&foreign).await;
+    let (waits, leaves) = (Account::Suspense(own.id()), Account::RefundPayable(own.id()));
+    let journals = [
+        journal(&stage, "f", later(now, 20), vec![(gateway(), 80), (waits.clone(), -80)]),
+        journal(&stage, "g", later(now, 21), vec![(waits, 80), (leaves.clone(), -80)]),
+        journal(&stage, "h", later(now, 22), vec![(leaves, 80), (gateway(), -80)]),
+        journal(&stage, "i", later(now, 22), vec![(gateway(), 80), (Account::Suspense(foreign.id()), -80)]),
+    ];
+    assert_eq!(post(&stage, &journals).await, Posted::Posted);
+    let moved = queries.movements(&call, person, later(now, 20), later(now, 30)).await.unwrap();
+    let told: Vec<_> = moved.iter().map(|movement| (movement.at, movement.amount)).collect();
+    assert_eq!(told, [(later(now, 20), -80), (later(now, 22), 80)]);
+    assert_eq!(queries.owed_before(&call, person, later(now, 22)).await.unwrap(), cedis(-230));
+    assert_eq!(queries.owed_before(&call, person, later(now, 30)).await.unwrap(), cedis(-150));
+    assert_eq!(queries.owed_before(&call, other, later(now, 30)).await.unwrap(), cedis(9 - 80));
 }

@@ -280,7 +280,7 @@ pub(super) async fn a_deposit_is_read_back_whole(world: &dyn World) {
     let two = vec![deduction("a – lamp", 500), deduction("the wall", 700)];
     let assessed = held.clone().assess(two, later(at, 100), at).unwrap();
     let answered = assessed.clone().answer(false, Some(Text::clean("it was so")), at).unwrap();
-    let again = answered.clone().assess(vec![deduction("a lamp", 500)], later(at, 200), at).unwrap();
+    let again = answered.clone().assess(vec![deduction("a – lamp", 400)], later(at, 200), at).unwrap();
     let mut uow = stage.begin().await;
     assert_eq!(uow.deposits().insert(&first).await.unwrap(), Written::Written);
     for next in [&held, &assessed, &answered, &again] {

@@ -1,6 +1,6 @@
 //! The read port in memory.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domicile_kernel::{
@@ -10,7 +10,7 @@ use domicile_kernel::{
 use super::{MemoryBilling, State};
 use crate::{
     model::{
-        Account, BillingTerms, BookingId, DepositId, House, InvoiceId, Journal, Payment, PaymentId, RefundId,
+        Account, BillingTerms, BookingId, DepositId, House, InvoiceId, Journal, Payment, PaymentId, Refund, RefundId,
         RefundOrigin, RefundState, RoomId, StayFacts, Target,
     },
     policy,
@@ -134,7 +134,14 @@ impl BillingQueries for MemoryBilling {
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError> {
         let hostel = hostel_of(call)?;
         let state = self.state();
-        let uses = sums(&state, hostel, id).into_iter().map(|(target, amount)| {
+        let mut parts: BTreeMap<Target, i64> = sums(&state, hostel, id).into_iter().collect();
+        let given_back = own(&state.refunds, hostel).map(Refund::record).filter(|refund| refund.payment_id == id);
+        for part in
+            given_back.filter(|refund| refund.state != RefundState::Failed).flat_map(|refund| &refund.taken_from)
+        {
+            *parts.entry(part.target).or_default() += part.amount;
+        }
+        let uses = parts.into_iter().map(|(target, amount)| {
             let invoice = match target {
                 Target::Invoice(id) => state.invoices.get(&(hostel, id)),
                 Target::Wallet | Target::Suspense => None,
@@ -225,7 +232,7 @@ impl BillingQueries for MemoryBilling {
         let house = self.house(call).await?;
         let state = self.state();
         let earlier = state.journals.iter().filter(|journal| is_of(journal, &house) && journal.at() < before);
-        Ok(Money::new(earlier.map(|journal| owed_by(journal, person)).sum(), house.currency))
+        Ok(Money::new(earlier.map(|journal| owed_by(&state, journal, person)).sum(), house.currency))
     }
 
     async fn movements(
@@ -243,7 +250,7 @@ impl BillingQueries for MemoryBilling {
         let movement = |journal: &Journal| Movement {
             at: journal.at(),
             text: journal.text().to_owned(),
-            amount: owed_by(journal, person),
+            amount: owed_by(&state, journal, person),
         };
         Ok(journals.into_iter().map(|journal| movement(journal)).filter(|movement| movement.amount != 0).collect())
     }
@@ -327,7 +334,14 @@ fn is_of(journal: &Journal, house: &House) -> bool {
     journal.hostel_id() == house.id && journal.currency() == house.currency
 }
 
-fn owed_by(journal: &Journal, person: AccountId) -> i64 {
-    let theirs = |account: &Account| matches!(account, Account::Receivable(of) | Account::Wallet(of) if *of == person);
+fn owed_by(state: &State, journal: &Journal, person: AccountId) -> i64 {
+    let paid = |id: &PaymentId| {
+        state.payments.get(&(journal.hostel_id(), *id)).is_some_and(|payment| payment.payer() == person)
+    };
+    let theirs = |account: &Account| match account {
+        Account::Receivable(of) | Account::Wallet(of) => *of == person,
+        Account::Suspense(id) | Account::RefundPayable(id) => paid(id),
+        _ => false,
+    };
     journal.entries().iter().filter(|entry| theirs(&entry.account)).map(|entry| entry.amount).sum()
 }

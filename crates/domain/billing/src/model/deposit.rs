@@ -144,6 +144,18 @@ pub enum IllegalDepositMove {
     /// More would be deducted than is held.
     #[error("The deductions are more than what is held")]
     TooMuch,
+    /// The resident has answered, and something else is proposed now.
+    #[error("The resident has answered: deductions can only be lowered or taken back now")]
+    Answered,
+}
+
+/// Whether each of the new deductions is one of the old ones, at most as high.
+fn concedes(old: &[Deduction], new: &[Deduction]) -> bool {
+    let mut left: Vec<&Deduction> = old.iter().collect();
+    new.iter().all(|deduction| {
+        let same = |old: &&Deduction| old.text == deduction.text && old.amount >= deduction.amount;
+        left.iter().position(same).map(|place| left.swap_remove(place)).is_some()
+    })
 }
 
 impl Fault for IllegalDepositMove {
@@ -155,6 +167,7 @@ impl Fault for IllegalDepositMove {
         match self {
             Self::Status { status, .. } => Detail::State(status.as_str().to_owned()),
             Self::NotAnsweredYet { .. } => Detail::State(DepositStatus::Assessed.as_str().to_owned()),
+            Self::Answered => Detail::State(DepositStatus::Answered.as_str().to_owned()),
             Self::AnswerTooLate { until } => Detail::Data(serde_json::json!({ "answer_until": until })),
             Self::TooMuch => Detail::None,
         }
@@ -222,8 +235,9 @@ impl Deposit {
         }))
     }
 
-    /// With deductions that the resident may answer until an instant. What was proposed before is replaced, and so is the
-    /// answer to it.
+    /// With deductions that the resident may answer until an instant, in the place of what was proposed before. Once they
+    /// have answered, deductions can only be lowered or taken back, and their answer stands: nobody proposes past an
+    /// objection.
     pub fn assess(
         self,
         deductions: Vec<Deduction>,
@@ -237,10 +251,15 @@ impl Deposit {
         if sum.is_none_or(|sum| sum > self.0.held) {
             return Err(IllegalDepositMove::TooMuch);
         }
+        if self.0.status == DepositStatus::Answered {
+            if !concedes(&self.0.deductions, &deductions) {
+                return Err(IllegalDepositMove::Answered);
+            }
+            return Ok(self.changed(at, |record| record.deductions = deductions));
+        }
         Ok(self.changed(at, |record| {
             record.deductions = deductions;
             record.answer_until = Some(answer_until);
-            record.answer = None;
             record.status = DepositStatus::Assessed;
         }))
     }

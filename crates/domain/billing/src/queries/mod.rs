@@ -68,7 +68,8 @@ pub trait BillingQueries: Send + Sync {
     /// The payment of the hostel with this reference, whoever took it.
     async fn payment_by_reference(&self, call: &Call, reference: &str) -> Result<Option<PaymentView>, StoreError>;
 
-    /// What a payment is used for now: positive amounts in minor units, in the order of the targets.
+    /// What a payment was used for: positive amounts in minor units that add up to it, in the order of the targets. What was
+    /// given back, or is on its way, counts as what it was used for before.
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError>;
 
     /// The refunds of a payment, oldest first.
@@ -105,11 +106,12 @@ pub trait BillingQueries: Send + Sync {
     /// The balance of an account in the currency of the house: the sum of its entries, zero when it has none.
     async fn balance(&self, call: &Call, account: &Account) -> Result<Money, StoreError>;
 
-    /// What a person owed the house before an instant, in the currency of the house, credit taken off: the sum of their
-    /// entries on `receivable` and `wallet` in journals made before it.
+    /// What a person owed the house before an instant, in the currency of the house, taken off what the house owed them: the
+    /// sum of the entries on their `receivable` and `wallet`, and on the `suspense` and `refund_payable` of their payments, in
+    /// journals made before it.
     async fn owed_before(&self, call: &Call, person: AccountId, before: Instant) -> Result<Money, StoreError>;
 
-    /// The journals in `[from, until)` that changed what a person owes, each with its sum on those two accounts, which is not
+    /// The journals in `[from, until)` that changed what a person owes, each with its sum on those accounts, which is not
     /// zero; oldest first, by instant and then id.
     async fn movements(
         &self,

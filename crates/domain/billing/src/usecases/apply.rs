@@ -1,7 +1,7 @@
 //! Using money in suspense for another invoice of the same person (J30): somebody whose bed was gone when their payment
 //! arrived got another one.
 
-use domicile_kernel::{Call, Checks, Detail, FieldErrors, Outcome, Permission, Refusal, StoreError, faults};
+use domicile_kernel::{Call, Checks, Detail, Feature, FieldErrors, Outcome, Permission, Refusal, StoreError, faults};
 use serde::Deserialize;
 
 use super::settle::{pay_invoices, store};
@@ -71,6 +71,7 @@ impl Bursar {
         command: ApplyPayment,
     ) -> Result<PaymentView, ApplyError> {
         call.require(Permission::PaymentsApply)?;
+        call.require_feature(Feature::Payments)?;
         let hostel = Self::house(call)?;
         let invoice_id = command.check()?;
         let mut uow = self.uows.begin(call).await?;

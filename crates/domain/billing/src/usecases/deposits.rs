@@ -102,8 +102,8 @@ faults!(DepositError: through Refused, Invalid, Illegal, Stale, Store;
 const MOST_DEDUCTIONS: usize = 50;
 
 impl Bursar {
-    /// Proposes what to keep of a deposit of which the caller saw `version`. The resident has the days of the terms to
-    /// answer; proposing something else begins them anew.
+    /// Proposes what to keep of a deposit of which the caller saw `version`, once the stay is over. The resident has the days
+    /// of the terms to answer; proposing something else begins them anew. After the answer it can only be less.
     pub async fn assess_deposit(
         &self,
         call: &Call,
@@ -116,6 +116,7 @@ impl Bursar {
         let mut uow = self.uows.begin(call).await?;
         let before = uow.deposits().lock(id).await?.ok_or(DepositError::NotFound)?;
         let deductions = command.check(before.record().currency)?;
+        refuse_who_lives_here(&mut *uow, &before).await?;
         let days = uow.terms().find().await?.unwrap_or_default().answer_days;
         let now = self.ambient.now();
         let until = now.plus(Duration::from_secs(u64::from(days) * 24 * 3600));
@@ -177,10 +178,7 @@ impl Bursar {
         let invoice_id = known.record().invoice_id;
         let invoice = uow.invoices().lock(invoice_id).await?.ok_or(DepositError::NotFound)?;
         let before = uow.deposits().lock(id).await?.ok_or(DepositError::NotFound)?;
-        let stay = uow.stays().find(before.record().booking_id).await?;
-        if stay.is_some_and(|stay| matches!(stay.state, StayState::Asked | StayState::Holding)) {
-            return Err(DepositError::StillHere { status: before.record().status.as_str() });
-        }
+        refuse_who_lives_here(&mut *uow, &before).await?;
         let (after, kept, back) = before.clone().settle(self.ambient.now())?;
         VersionConflict::check(before.version(), version, || DepositView::of(&before))?;
         let mut books = Books::open(&self.ambient, hostel);
@@ -193,7 +191,11 @@ impl Bursar {
             (Account::OtherIncome, -kept),
             (Account::Wallet(person), -credit),
         ];
-        books.enter(format!("deposit:{id}"), "Deposit settled", currency, entries)?;
+        let words = match kept {
+            0 => "Deposit settled".to_owned(),
+            _ => format!("Deposit settled, {} kept", Money::new(kept, currency)),
+        };
+        books.enter(format!("deposit:{id}"), words, currency, entries)?;
         tell_deposit(&mut *uow, &self.ambient, Change::DepositSettled, Some(&before), &after);
         books.close_sound(&mut *uow).await?;
         let view = DepositView::of(&after);
@@ -266,6 +268,16 @@ impl Bursar {
             uow.enqueue(job);
         }
         Ok(())
+    }
+}
+
+/// Nothing is decided of a deposit as long as its stay lasts.
+async fn refuse_who_lives_here(uow: &mut dyn BillingUow, deposit: &Deposit) -> Result<(), DepositError> {
+    let is = deposit.record();
+    let stay = uow.stays().find(is.booking_id).await?;
+    match stay.is_some_and(|stay| matches!(stay.state, StayState::Asked | StayState::Holding)) {
+        true => Err(DepositError::StillHere { status: is.status.as_str() }),
+        false => Ok(()),
     }
 }
 

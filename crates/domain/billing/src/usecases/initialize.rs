@@ -3,7 +3,8 @@
 //! was interrupted.
 
 use domicile_kernel::{
-    Call, Checks, Detail, Feature, FieldErrors, Money, NewJob, Outcome, Permission, Refusal, StoreError, faults,
+    Call, Checks, Detail, Feature, FieldErrors, Instant, Money, NewJob, Outcome, Permission, Refusal, StoreError,
+    faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -192,10 +193,15 @@ impl Bursar {
         gateway: &dyn PaymentGateway,
         payment: Payment,
     ) -> Result<InitializedPayment, InitializeError> {
-        let charge = self.charge_of(call, &payment).await?;
+        let pending = InitializedPayment::of(&payment);
+        // The payment is written down: what fails from here on is left to its job, and to whoever repeats.
+        let Ok(charge) = self.charge_of(call, &payment).await else { return Ok(pending) };
         let answer = gateway.initialize(&charge).await;
-        let looked = self.note_opening(&Self::finishing(call), payment.id(), answer).await?;
-        begun(looked, &payment)
+        let opened = answer.as_ref().ok().map(|checkout| checkout.authorization_url.clone());
+        match self.note_opening(&Self::finishing(call), payment.id(), answer).await {
+            Ok(looked) => begun(looked, &payment),
+            Err(_not_noted) => Ok(InitializedPayment { authorization_url: opened, ..pending }),
+        }
     }
 
     /// What a repeat with the same key does: it answers with the same payment, and goes on with it when the checkout was not
@@ -239,7 +245,7 @@ fn declined(payment: PaymentView) -> InitializeError {
 }
 
 /// What is to be paid.
-enum Bill {
+pub(crate) enum Bill {
     Invoice(InvoiceId),
     Booking(BookingId),
 }
@@ -275,6 +281,54 @@ pub(crate) fn positive(checks: &mut Checks, field: &str, value: Option<Money>) -
     ok.then_some(amount)
 }
 
+/// Locked invoices, and which of them may be paid today.
+pub(crate) struct Payable {
+    pub(crate) all: Vec<Invoice>,
+    may: Vec<InvoiceId>,
+}
+
+impl Payable {
+    fn payable(&self) -> impl Iterator<Item = &Invoice> {
+        self.all.iter().filter(|invoice| self.may.contains(&invoice.id()))
+    }
+
+    /// The invoice that has to be paid before this one, if this one is open and may not be paid yet.
+    pub(crate) fn before(&self, id: InvoiceId) -> Option<InvoiceId> {
+        let open = self.all.iter().any(|invoice| invoice.id() == id && invoice.open() > 0);
+        if open && !self.may.contains(&id) { self.may.first().copied() } else { None }
+    }
+}
+
+impl Bill {
+    /// Locks the invoices of a bill, and finds out which of them may be paid now. Empty when there are none.
+    pub(crate) async fn lock(&self, uow: &mut dyn BillingUow, now: Instant) -> Result<Payable, StoreError> {
+        let terms = uow.terms().find().await?.unwrap_or_default();
+        let today = if terms.advance_allowed { None } else { Some(uow.house().await?.today(now)) };
+        let all = match (self, today) {
+            // Where any invoice may be paid, the others do not matter.
+            (Self::Invoice(id), None) => uow.invoices().lock(*id).await?.into_iter().collect(),
+            (Self::Invoice(id), Some(_)) => match uow.invoices().find(*id).await? {
+                Some(named) => uow.invoices().lock_of_booking(named.record().booking_id).await?,
+                None => Vec::new(),
+            },
+            (Self::Booking(id), _) => uow.invoices().lock_of_booking(*id).await?,
+        };
+        let may = match today {
+            None => all.iter().filter(|invoice| invoice.open() > 0).map(Invoice::id).collect(),
+            Some(today) => policy::payable(&terms, &all, today).into_iter().map(Invoice::id).collect(),
+        };
+        Ok(Payable { all, may })
+    }
+
+    /// Why there are no invoices of it.
+    const fn missing(&self) -> InitializeError {
+        match self {
+            Self::Invoice(_) => InitializeError::InvoiceNotFound,
+            Self::Booking(_) => InitializeError::BookingNotFound,
+        }
+    }
+}
+
 impl Wish {
     /// What can be paid of the bill, with its invoices locked.
     async fn measure(
@@ -283,36 +337,24 @@ impl Wish {
         bursar: &Bursar,
         call: &Call,
     ) -> Result<Beginning, InitializeError> {
-        let terms = uow.terms().find().await?.unwrap_or_default();
-        let today = if terms.advance_allowed { None } else { Some(uow.house().await?.today(bursar.ambient.now())) };
-        let invoices = match (&self.bill, today) {
-            // Where any invoice may be paid, the others do not matter.
-            (Bill::Invoice(id), None) => vec![uow.invoices().lock(*id).await?.ok_or(InitializeError::InvoiceNotFound)?],
-            (Bill::Invoice(id), Some(_)) => {
-                let named = uow.invoices().find(*id).await?.ok_or(InitializeError::InvoiceNotFound)?;
-                uow.invoices().lock_of_booking(named.record().booking_id).await?
-            }
-            (Bill::Booking(id), _) => uow.invoices().lock_of_booking(*id).await?,
-        };
-        let first = invoices.first().ok_or(InitializeError::BookingNotFound)?;
+        let invoices = self.bill.lock(uow, bursar.ambient.now()).await?;
+        let first = invoices.all.first().ok_or_else(|| self.bill.missing())?;
         let (payer, booking) = (first.record().user_id, first.record().booking_id);
         if call.actor.account() != Some(payer) && !call.may(Permission::PaymentsReadAll) {
             return Err(Refusal::NotYours("invoices").into());
         }
-        let payable = match today {
-            None => invoices.iter().filter(|invoice| invoice.open() > 0).collect(),
-            Some(today) => policy::payable(&terms, &invoices, today),
-        };
         let (purpose, invoice_id, open) = match self.bill {
-            Bill::Booking(_) => (Purpose::Booking, None, payable.iter().map(|invoice| invoice.open()).sum::<i64>()),
+            Bill::Booking(_) => {
+                let of_one_currency =
+                    invoices.payable().filter(|invoice| invoice.record().currency == first.record().currency);
+                (Purpose::Booking, None, of_one_currency.map(Invoice::open).sum::<i64>())
+            }
             Bill::Invoice(id) => {
-                let named = invoices.iter().find(|invoice| invoice.id() == id);
-                let open = named.map_or(0, Invoice::open);
-                let allowed = payable.iter().any(|invoice| invoice.id() == id);
-                if let (true, false, Some(first)) = (open > 0, allowed, payable.first()) {
-                    return Err(InitializeError::NotDueYet { first: first.id() });
+                let named = invoices.all.iter().find(|invoice| invoice.id() == id);
+                if let Some(first) = invoices.before(id) {
+                    return Err(InitializeError::NotDueYet { first });
                 }
-                (Purpose::Invoice, Some(id), open)
+                (Purpose::Invoice, Some(id), named.map_or(0, Invoice::open))
             }
         };
         if open == 0 {

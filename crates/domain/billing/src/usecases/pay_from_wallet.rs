@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    initialize::{positive, within},
+    initialize::{Bill, positive, within},
     settle::pay_invoices,
 };
 use crate::{
@@ -45,6 +45,12 @@ pub enum PayFromWalletError {
     /// Nothing is owed on it.
     #[error("There is nothing to pay here")]
     NothingToPay,
+    /// The house takes no advance payments, and an older invoice is open.
+    #[error("An older invoice has to be paid first")]
+    NotDueYet {
+        /// The oldest open invoice.
+        first: InvoiceId,
+    },
     /// The wallet does not hold enough.
     #[error("Your wallet holds {} of the {} needed", balance.printed(), needed.printed())]
     InsufficientBalance {
@@ -64,6 +70,7 @@ pub enum PayFromWalletError {
 faults!(PayFromWalletError: through Refused, Invalid, Payment, Store;
     Self::InvoiceNotFound => NotFound,
     Self::NothingToPay => ResourceConflict,
+    Self::NotDueYet { first } => ResourceConflict with Detail::Data(json!({ "invoice_id": first })),
     Self::InsufficientBalance { balance, needed } =>
         InsufficientBalance with Detail::Data(json!({ "balance": balance, "needed": needed })));
 
@@ -80,9 +87,15 @@ impl Bursar {
         let payer = call.account()?;
         let (invoice_id, asked) = command.check()?;
         let mut uow = self.uows.begin(call).await?;
-        let invoice = uow.invoices().lock(invoice_id).await?.ok_or(PayFromWalletError::InvoiceNotFound)?;
+        let mut invoices = Bill::Invoice(invoice_id).lock(&mut *uow, self.ambient.now()).await?;
+        let place = invoices.all.iter().position(|invoice| invoice.id() == invoice_id);
+        let first = invoices.before(invoice_id);
+        let invoice = place.map(|place| invoices.all.swap_remove(place)).ok_or(PayFromWalletError::InvoiceNotFound)?;
         if invoice.record().user_id != payer {
             return Err(Refusal::NotYours("invoices").into());
+        }
+        if let Some(first) = first {
+            return Err(PayFromWalletError::NotDueYet { first });
         }
         if invoice.open() == 0 {
             return Err(PayFromWalletError::NothingToPay);

@@ -84,7 +84,10 @@ impl Bursar {
             (Purpose::WalletTopup, _) | (_, None) => (Vec::new(), payment.amount()),
             (Purpose::Invoice | Purpose::Booking, Some(booking)) => {
                 let invoices = uow.invoices().lock_of_booking(booking).await?;
-                let named = |invoice: &&Invoice| is.invoice_id.is_none_or(|id| invoice.id() == id);
+                let named = |invoice: &&Invoice| {
+                    let asked = is.invoice_id.is_none_or(|id| invoice.id() == id);
+                    asked && invoice.record().currency == is.amount.currency()
+                };
                 let open = invoices.iter().filter(named).map(|invoice| (invoice.id(), invoice.open()));
                 let (parts, left) = policy::allocate(payment.amount(), open);
                 (chosen(invoices, &parts), left)

@@ -1,14 +1,14 @@
 //! Sheets to keep: the receipt of a payment, and a statement of what happened between a person and a hostel (J32).
 
 use domicile_kernel::{
-    AccountId, Call, Checks, FieldErrors, HostelDay, Money, Permission, Refusal, StoreError, faults,
+    AccountId, Call, Checks, Currency, FieldErrors, HostelDay, Money, Permission, Refusal, StoreError, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Bursar,
-    model::{PaymentId, Target},
+    model::{InvoiceKind, PaymentId, Target},
     ports::{PrintError, ReceiptLine, ReceiptSheet, StatementLine, StatementSheet},
     queries::{Payer, PaymentUse},
 };
@@ -78,7 +78,7 @@ impl Bursar {
             paid_at,
             payer: payer.map(known_as).unwrap_or_default(),
             provider: payment.provider,
-            lines: receipt_lines(&uses, payment.amount),
+            lines: uses.iter().map(|part| receipt_line(part, payment.amount.currency())).collect(),
             amount: payment.amount,
             refunded: payment.refunded,
             made_at: self.ambient.now(),
@@ -100,6 +100,8 @@ impl Bursar {
         }
         let payer = self.queries.payer(call, person).await?.ok_or(SheetError::PersonNotFound)?;
         let house = self.queries.house(call).await?;
+        // Nobody knows yet what will be owed on a day to come.
+        let to = to.min(house.today(self.ambient.now())).max(from);
         let (begins, ends) = (house.zone.start_of(from), house.zone.start_of(to.plus_days(1)));
         let opening = self.queries.owed_before(call, person, begins).await?;
         let movements = self.queries.movements(call, person, begins, ends).await?;
@@ -142,30 +144,15 @@ fn known_as(payer: Payer) -> String {
     payer.name.unwrap_or(payer.email)
 }
 
-/// What a payment was used for; what was given back, or is about to be, makes up the rest.
-fn receipt_lines(uses: &[PaymentUse], amount: Money) -> Vec<ReceiptLine> {
-    let money = |minor| Money::new(minor, amount.currency());
-    let mut lines: Vec<ReceiptLine> = uses
-        .iter()
-        .map(|part| ReceiptLine {
-            text: match (part.target, part.invoice) {
-                (Target::Invoice(_), Some((crate::model::InvoiceKind::Rent, period))) => {
-                    format!("Rent {} to {}", period.from, period.to)
-                }
-                (Target::Invoice(_), Some((crate::model::InvoiceKind::Deposit, _))) => "Deposit".to_owned(),
-                (Target::Invoice(_), None) => "Invoice".to_owned(),
-                (Target::Wallet, _) => "Credit in the wallet".to_owned(),
-                (Target::Suspense, _) => "Not used yet".to_owned(),
-            },
-            amount: money(part.amount),
-        })
-        .collect();
-    let used: i64 = uses.iter().map(|part| part.amount).sum();
-    let rest = amount.amount_minor() - used;
-    if rest != 0 {
-        lines.push(ReceiptLine { text: "Given back".to_owned(), amount: money(rest) });
-    }
-    lines
+fn receipt_line(part: &PaymentUse, currency: Currency) -> ReceiptLine {
+    let text = match (part.target, part.invoice) {
+        (Target::Invoice(_), Some((InvoiceKind::Rent, period))) => format!("Rent {} to {}", period.from, period.to),
+        (Target::Invoice(_), Some((InvoiceKind::Deposit, _))) => "Deposit".to_owned(),
+        (Target::Invoice(_), None) => "Invoice".to_owned(),
+        (Target::Wallet, _) => "Credit in the wallet".to_owned(),
+        (Target::Suspense, _) => "Not used yet".to_owned(),
+    };
+    ReceiptLine { text, amount: Money::new(part.amount, currency) }
 }
 
 impl AskStatement {

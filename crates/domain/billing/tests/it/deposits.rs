@@ -4,7 +4,7 @@ use domicile_billing::{
     AnswerDeposit, AssessDeposit, DepositView, NewDeduction, SettleDeposit,
     model::{Account, StayFacts},
 };
-use domicile_kernel::{Currency, Money};
+use domicile_kernel::{Code, Currency, Fault, Money, event::MAX_DATA_BYTES};
 use pollster::block_on;
 
 use crate::house::{House, cedis, code, sums, wrong};
@@ -112,24 +112,59 @@ fn who_does_not_answer_in_time_has_agreed() {
 }
 
 #[test]
-fn a_resident_who_disputes_may_be_shown_something_else() {
+fn after_an_objection_deductions_can_only_be_less_and_the_objection_stands() {
     block_on(async {
         let house = House::with_deposits().await;
         let (_, held) = left(&house).await;
         let (manager, student) = (house.manager(), house.student(0));
-        let first =
-            house.bursar.assess_deposit(&manager, held.id, held.version, deduct(&[("A lamp", 5_000)])).await.unwrap();
+        let assess = async |version, items: &[(&str, i64)]| {
+            house.bursar.assess_deposit(&manager, held.id, version, deduct(items)).await
+        };
+        let first = assess(held.version, &[("A lamp", 4_000)]).await.unwrap();
+        let second = assess(first.version, &[("A lamp", 5_000), ("A lamp", 300)]).await.unwrap();
+        assert_eq!(second.deducted, cedis(5_300), "as long as nobody has answered, anything can be proposed");
         let no = AnswerDeposit { accepted: Some(false), note: Some("It was <b>broken</b>".to_owned()) };
-        let disputed = house.bursar.answer_deposit(&student, held.id, first.version, no).await.unwrap();
+        let disputed = house.bursar.answer_deposit(&student, held.id, second.version, no).await.unwrap();
         assert_eq!(disputed.answer.as_ref().unwrap().note.as_ref().unwrap().as_str(), "It was broken");
         let told = house.events("deposit.answered").pop().unwrap();
         assert!(told.data["answer"]["note"].is_null(), "what a person wrote is not in an event");
-        let nothing = deduct(&[]);
-        let second = house.bursar.assess_deposit(&manager, held.id, disputed.version, nothing).await.unwrap();
-        assert_eq!((second.answer, second.deducted), (None, cedis(0)));
-        let settled =
-            house.bursar.settle_deposit(&manager, held.id, second.version, SettleDeposit::default()).await.unwrap();
-        assert_eq!(settled.returned, cedis(45_000));
+        let more: [&[(&str, i64)]; 4] = [
+            &[("A lamp", 5_001)],
+            &[("A lamp", 5_000), ("A lamp", 301)],
+            &[("A lamp", 300), ("A lamp", 300), ("A lamp", 300)],
+            &[("A chair", 1)],
+        ];
+        for proposed in more {
+            let refused = assess(disputed.version, proposed).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceConflict);
+            assert!(refused.to_string().contains("lowered or taken back"), "{refused}");
+        }
+        let less = assess(disputed.version, &[("A lamp", 4_999)]).await.unwrap();
+        assert_eq!((less.status.as_str(), less.deducted), ("answered", cedis(4_999)));
+        assert_eq!((less.answer.as_ref(), less.answer_until), (disputed.answer.as_ref(), disputed.answer_until));
+        let nothing = assess(less.version, &[]).await.unwrap();
+        assert_eq!(nothing.answer, disputed.answer);
+        let settle = SettleDeposit::default();
+        let settled = house.bursar.settle_deposit(&manager, held.id, nothing.version, settle).await.unwrap();
+        assert_eq!((settled.returned, settled.answer), (cedis(45_000), disputed.answer));
+    });
+}
+
+#[test]
+fn the_longest_list_of_deductions_is_kept_whole_and_told_as_far_as_an_event_has_room() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let (_, held) = left(&house).await;
+        let long = "\u{1d11e}".repeat(200);
+        let items = deduct(&[(long.as_str(), 1); 50]);
+        let assessed = house.bursar.assess_deposit(&house.manager(), held.id, held.version, items).await.unwrap();
+        assert_eq!((assessed.deductions.len(), assessed.deducted), (50, cedis(50)));
+        let told = house.events("deposit.assessed").pop().unwrap();
+        assert!(serde_json::to_vec(&told.data).unwrap().len() <= MAX_DATA_BYTES);
+        assert!(told.data["deductions"].as_array().unwrap().len() > 10);
+        assert_eq!(told.data["deducted"]["amount_minor"], 50);
+        let audited = house.memory.audit_trail().pop().unwrap();
+        assert_eq!(audited.after.unwrap()["deductions"].as_array().unwrap().len(), 50);
     });
 }
 
@@ -158,7 +193,14 @@ fn what_cannot_be_done_to_a_deposit_is_refused() {
             async |call, version| house.bursar.settle_deposit(&call, id, version, SettleDeposit::default()).await;
         assert_eq!(code(assess(house.manager(), 1, deduct(&[("A lamp", 1)])).await), "RESOURCE_CONFLICT");
         house.pay(&house.invoices(&stay).await[0], None).await;
-        assert_eq!(code(settle(house.manager(), 2).await), "RESOURCE_CONFLICT", "the resident still lives here");
+        let lives_here = "the resident still lives here";
+        assert_eq!(code(settle(house.manager(), 2).await), "RESOURCE_CONFLICT", "{lives_here}");
+        assert_eq!(
+            code(assess(house.manager(), 2, deduct(&[("A lamp", 1)])).await),
+            "RESOURCE_CONFLICT",
+            "{lives_here}"
+        );
+        house.move_out(&stay).await;
         assert_eq!(code(assess(house.student(0), 2, deduct(&[])).await), "INSUFFICIENT_PERMISSIONS");
         assert_eq!(code(settle(house.student(0), 2).await), "INSUFFICIENT_PERMISSIONS");
         assert_eq!(code(assess(house.manager(), 1, deduct(&[("A lamp", 1)])).await), "VERSION_CONFLICT");

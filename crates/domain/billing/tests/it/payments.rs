@@ -1,6 +1,6 @@
 //! Beginning to pay, paying, being declined.
 
-use domicile_billing::{InitializePayment, UpdateTerms, model::Account};
+use domicile_billing::{InitializePayment, InvoiceView, PayFromWallet, UpdateTerms, model::Account};
 use domicile_kernel::{Currency, Detail, Fault, Feature, Money};
 use pollster::block_on;
 
@@ -79,11 +79,26 @@ fn a_house_without_advance_payments_takes_what_is_due_next() {
         let invoices = house.invoices(&stay).await;
         let early = house.bursar.initialize_payment(&house.student(0), paying(&invoices[1], None)).await;
         assert_eq!(code(early), "RESOURCE_CONFLICT");
+        // Nor does the wallet go past it, however much there is in it, or however little.
+        let top_up = domicile_billing::TopUpWallet { amount: Some(cedis(90_000)), provider: None };
+        let spend = async |invoice: &InvoiceView| {
+            let command = PayFromWallet { invoice_id: Some(invoice.id.to_string()), amount: Some(cedis(5_000)) };
+            house.bursar.pay_from_wallet(&house.student(0), command).await
+        };
+        assert_eq!(spend(&invoices[1]).await.unwrap_err().to_string(), "An older invoice has to be paid first");
+        let begun = house.bursar.top_up_wallet(&house.student(0), top_up).await.unwrap().payment;
+        house.gateway.pay(&begun.reference);
+        house.verify(&begun).await;
+        let refused = spend(&invoices[1]).await.unwrap_err();
+        let Detail::Data(data) = refused.detail() else { panic!("no data") };
+        assert_eq!(data["invoice_id"], invoices[0].id.to_string());
+        spend(&invoices[0]).await.unwrap();
+
         let next = house.bursar.initialize_payment(&house.student(0), whole(&stay, None)).await.unwrap();
-        assert_eq!(next.payment.amount, cedis(45_000));
+        assert_eq!(next.payment.amount, cedis(40_000));
         house.go_to("2026-03-01T00:00:00Z");
         let due = house.bursar.initialize_payment(&house.student(0), whole(&stay, None)).await.unwrap();
-        assert_eq!(due.payment.amount, cedis(90_000));
+        assert_eq!(due.payment.amount, cedis(85_000));
         assert!(house.bursar.initialize_payment(&house.student(0), paying(&invoices[1], None)).await.is_ok());
     });
 }

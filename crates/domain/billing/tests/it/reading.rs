@@ -143,13 +143,59 @@ fn a_receipt_says_what_a_payment_was_used_for() {
         let mut lines: Vec<_> =
             sheet.lines.iter().map(|line| (line.text.as_str(), line.amount.amount_minor())).collect();
         lines.sort_unstable();
-        assert_eq!(lines, [("Deposit", 45_000), ("Given back", 5_000), ("Rent 2026-02-01 to 2026-03-01", 10_000)]);
+        assert_eq!(lines, [("Deposit", 45_000), ("Rent 2026-02-01 to 2026-03-01", 15_000)], "as it was bought");
         assert_eq!(
             (sheet.hostel.as_str(), sheet.amount, sheet.refunded),
             ("Attic Hostel", cedis(60_000), cedis(5_000))
         );
         let printed = String::from_utf8(house.bursar.print_receipt(&sheet).unwrap()).unwrap();
         assert!(printed.contains("Paid ₵600.00"), "{printed}");
+    });
+}
+
+#[test]
+fn a_statement_shows_what_was_given_back_and_ends_today() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let stay = house.agreed(0).await;
+        let bills = house.invoices(&stay).await;
+        house.go_to("2026-02-03T10:00:00Z");
+        let deposit = house.pay(&bills[0], None).await;
+        let rent = house.pay(&bills[1], None).await;
+        house.go_to("2026-02-05T10:00:00Z");
+        house.refund(&rent, Some(20_000)).await;
+        // Paid twice: the second one goes back whole.
+        let twice = house.begin(&bills[2], None).await;
+        let other = house.begin(&bills[2], None).await;
+        for begun in [&twice, &other] {
+            house.gateway.pay(&begun.payment.reference);
+            house.verify(&begun.payment).await;
+        }
+        house.work().await;
+        house.move_out(&stay).await;
+        let held = house.deposit(&stay).await;
+        let nothing = domicile_billing::SettleDeposit::default();
+        house.bursar.settle_deposit(&house.manager(), held.id, held.version, nothing).await.unwrap();
+        house.work().await;
+        let ask =
+            AskStatement { user_id: None, from: Some("2026-02-05".to_owned()), to: Some("2026-09-01".to_owned()) };
+        let sheet = house.bursar.statement(&house.student(0), ask).await.unwrap();
+        let lines: Vec<_> = sheet.lines.iter().map(|line| (line.text.as_str(), line.amount.amount_minor())).collect();
+        let expected = [
+            ("Refund", -20_000),
+            ("Refund paid out", 20_000),
+            ("Payment", -45_000),
+            ("Payment", -45_000),
+            ("Refund paid out", 45_000),
+            ("Refund", -45_000),
+            ("Refund paid out", 45_000),
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!((sheet.opening, sheet.closing), (cedis(45_000), cedis(0)));
+        assert_eq!(sheet.to.to_string(), "2026-02-05", "nobody knows what will be owed in September");
+        let receipt = house.bursar.receipt(&house.student(0), deposit.id).await.unwrap();
+        let bought: Vec<_> = receipt.lines.iter().map(|line| (line.text.as_str(), line.amount)).collect();
+        assert_eq!((bought, receipt.refunded), (vec![("Deposit", cedis(45_000))], cedis(45_000)));
     });
 }
 
