@@ -119,7 +119,7 @@ pub async fn doctor(settings: Settings, ambient: Ambient) -> anyhow::Result<()> 
         Err(error) => tell(false, format!("house: {error:#}")),
     }
     if bad > 0 {
-        bail!("{bad} of the checks are bad");
+        bail!("{bad} of the checks {} bad", if bad == 1 { "is" } else { "are" });
     }
     Ok(())
 }

@@ -209,7 +209,7 @@ pub async fn serve(settings: Settings, ambient: Ambient, with_demo: bool) -> any
     let drain = Duration::from_secs(settings.drain_seconds);
     let house = House::open(settings, ambient).await?;
     let listener = TcpListener::bind(house.settings.listen)
-        .with_context(|| format!("cannot listen on {}", house.settings.listen))?;
+        .with_context(|| format!("cannot listen on {}; --listen takes another address", house.settings.listen))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     house.payments.here.listens_on(address);

@@ -132,6 +132,7 @@ fn wallet() -> Vec<Operation> {
         })
         .needs(&[Permission::PaymentsCreate])
         .gated(Feature::Payments)
+        .limited(LimitClass::InitializePayment)
         .takes::<TopUpWallet>()
         .answers::<InitializedPayment>()
         .or_status(202)

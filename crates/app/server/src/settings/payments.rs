@@ -110,6 +110,9 @@ impl GivenPayments {
     fn sandbox(&self) -> anyhow::Result<SandboxSettings> {
         let usual = SandboxDelays::default();
         let ms = |given: Option<u64>, usual: Duration| given.map_or(usual, Duration::from_millis);
+        // No call to a gateway takes longer than twenty seconds.
+        let patience = between("payments.sandbox_patience_ms", self.sandbox_patience_ms, 1, 20_000)?;
+        let session = between("payments.sandbox_session_minutes", self.sandbox_session_minutes, 1, 1_440)?;
         let refunds = self.sandbox_refunds.as_deref().unwrap_or("processed");
         let Some(refunds) = SandboxRefundState::parse(refunds) else {
             bail!("payments.sandbox_refunds must be processed, pending, failed or needs-attention, not {refunds}")
@@ -117,13 +120,12 @@ impl GivenPayments {
         let secret = self.sandbox_secret.clone().filter(|secret| !secret.is_empty());
         Ok(SandboxSettings {
             secret: secret.map(SecretKey::new).transpose().context("payments.sandbox_secret")?,
-            session: self.sandbox_session_minutes.map(|minutes| Duration::from_secs(minutes.clamp(1, 1_440) * 60)),
+            session: session.map(|minutes| Duration::from_secs(minutes * 60)),
             delays: SandboxDelays {
                 initialize: ms(self.sandbox_initialize_ms, usual.initialize),
                 verify_hanging: ms(self.sandbox_hanging_ms, usual.verify_hanging),
                 refund: ms(self.sandbox_refund_ms, usual.refund),
-                // No call to a gateway takes longer than twenty seconds.
-                patience: ms(self.sandbox_patience_ms, usual.patience).min(Duration::from_secs(20)),
+                patience: ms(patience, usual.patience),
             },
             refunds,
         })
@@ -134,10 +136,21 @@ impl GivenPayments {
         if let Some(url) = &self.paystack_base_url {
             config = config.at(url).context("payments.paystack_base_url")?;
         }
-        if let Some(minutes) = self.paystack_session_minutes {
-            config = config.with_session(Duration::from_secs(minutes.clamp(1, 10_080) * 60));
+        let session = between("payments.paystack_session_minutes", self.paystack_session_minutes, 1, 10_080)?;
+        if let Some(minutes) = session {
+            config = config.with_session(Duration::from_secs(minutes * 60));
         }
         Ok(config)
+    }
+}
+
+/// A number within bounds, if one was given.
+fn between(name: &str, given: Option<u64>, least: u64, most: u64) -> anyhow::Result<Option<u64>> {
+    match given {
+        Some(number) if !(least..=most).contains(&number) => {
+            bail!("{name} must be between {least} and {most}, not {number}")
+        }
+        _ => Ok(given),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{JournalId, PaymentId};
 /// An account of a hostel's ledger. Amounts are signed: positive entries are debits, negative ones credits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
-    /// What a provider holds for the house.
+    /// What a provider took for the house and did not give back. Its fees are not taken off: they are noted with each payment.
     Gateway(String),
     /// What a person owes on invoices.
     Receivable(AccountId),

@@ -133,8 +133,11 @@ impl Bursar {
         match provider {
             None => self.gateways.usual().cloned().ok_or(InitializeError::NoGateway),
             Some(name) => self.gateways.find(name).cloned().ok_or_else(|| {
-                let message = format!("provider must be one of: {}", self.gateways.names().join(", "));
-                FieldErrors::one("provider", "one_of", message).into()
+                let names = self.gateways.names();
+                let message = format!("provider must be one of: {}", names.join(", "));
+                let mut checks = Checks::new();
+                checks.fail("provider", "one_of", json!({ "values": names }), message);
+                checks.finish().err().map_or(InitializeError::NoGateway, Into::into)
             }),
         }
     }
@@ -272,13 +275,12 @@ impl InitializePayment {
 
 /// An amount of at least one minor unit, if one was sent.
 pub(crate) fn positive(checks: &mut Checks, field: &str, value: Option<Money>) -> Option<Money> {
-    let amount = checks.price(field, value)?;
-    let field = format!("{field}.amount_minor");
-    let ok = amount.amount_minor() > 0;
-    if !ok {
+    if value.is_some_and(|amount| amount.amount_minor() <= 0) {
+        let field = format!("{field}.amount_minor");
         checks.fail(&field, "range", json!({ "min": 1 }), format!("{field} must be at least 1"));
+        return None;
     }
-    ok.then_some(amount)
+    checks.price(field, value)
 }
 
 /// Locked invoices, and which of them may be paid today.

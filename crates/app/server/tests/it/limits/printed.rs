@@ -150,6 +150,9 @@ async fn paying_is_begun_ten_times_an_hour_and_what_gateways_tell_is_not_counted
     let other = app.member(hostel, Role::Student).await;
     let told = app.post("/api/payments/initialize").by(&other).json(json!({})).told().await.is(400);
     assert_eq!(told.number("x-ratelimit-remaining"), 9);
+    // Filling the wallet opens a checkout as well, and counts with them.
+    let told = app.post("/api/wallet/topup").by(&other).json(json!({})).told().await.is(400);
+    assert_eq!(told.number("x-ratelimit-remaining"), 8);
     let told = app.get("/api/payments").by(&other).told().await.is(200);
     assert_eq!(told.header("ratelimit-policy"), "\"general-get\";q=100;w=60");
     app.end().await;

@@ -132,10 +132,10 @@ async fn a_hundred_beginnings_with_one_key_are_one_payment_on_postgres() {
     a_hundred_beginnings_with_one_key_are_one_payment(On::Postgres).await;
 }
 
-const KEYS: usize = 20;
+const KEYS: usize = 100;
 
-/// A bill that twenty tabs pay, each a payment of its own: one counts, nineteen go back by themselves.
-async fn of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back(on: On) {
+/// A bill that a hundred tabs pay, each a payment of its own: one counts, the others go back by themselves.
+async fn of_a_hundred_payments_of_one_bill_one_counts_and_the_others_go_back(on: On) {
     let stage = Stage::on(on).await;
     let bill = stage.bill().await;
     let ask = |number: usize| {
@@ -181,13 +181,13 @@ async fn of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back(on: On
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back_on_sqlite() {
-    of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back(On::Sqlite).await;
+async fn of_a_hundred_payments_of_one_bill_one_counts_and_the_others_go_back_on_sqlite() {
+    of_a_hundred_payments_of_one_bill_one_counts_and_the_others_go_back(On::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back_on_postgres() {
-    of_twenty_payments_of_one_bill_one_counts_and_the_others_go_back(On::Postgres).await;
+async fn of_a_hundred_payments_of_one_bill_one_counts_and_the_others_go_back_on_postgres() {
+    of_a_hundred_payments_of_one_bill_one_counts_and_the_others_go_back(On::Postgres).await;
 }
 
 /// A part was paid by one payment when another of the whole arrives: what is left of that is the payer's.
