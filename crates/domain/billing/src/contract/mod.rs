@@ -43,6 +43,9 @@ pub trait World: Send + Sync {
     /// Time and ids. Two calls never give the same id.
     fn ambient(&self) -> Ambient;
 
+    /// Lets time pass on the clock of [`ambient`](Self::ambient).
+    fn wait(&self, time: std::time::Duration);
+
     /// A hostel that nothing else uses, called `Attic Hostel`, with bills in `GHS` on the clock of `Africa/Accra`, and as
     /// many members, each with an address.
     async fn house(&self, members: usize) -> House;

@@ -18,12 +18,13 @@ use domicile_kernel::{
 pub(crate) struct InMemory {
     memory: MemoryBilling,
     ambient: Ambient,
+    clock: Arc<fixed::FixedClock>,
 }
 
 impl InMemory {
     pub(crate) fn new() -> Self {
-        let (ambient, _clock) = fixed::ambient("2026-01-20T10:00:00Z");
-        Self { memory: MemoryBilling::new(), ambient }
+        let (ambient, clock) = fixed::ambient("2026-01-20T10:00:00Z");
+        Self { memory: MemoryBilling::new(), ambient, clock }
     }
 }
 
@@ -39,6 +40,10 @@ impl World for InMemory {
 
     fn ambient(&self) -> Ambient {
         self.ambient.clone()
+    }
+
+    fn wait(&self, time: std::time::Duration) {
+        self.clock.advance(time);
     }
 
     async fn house(&self, members: usize) -> House {

@@ -60,8 +60,9 @@ impl Game<'_> {
     }
 
     pub(super) async fn step(&mut self) {
-        match self.dice.below(21) {
+        match self.dice.below(22) {
             20 => self.refund().await,
+            21 => self.wait(),
             0 => self.agree_or_end().await,
             1 | 2 => self.rearrange().await,
             3..=5 => self.begin_to_pay().await,
@@ -76,6 +77,13 @@ impl Game<'_> {
             18 => self.apply().await,
             _ => self.disturb().await,
         }
+    }
+
+    /// Time passes: seconds in which somebody still asks, the end of a session at the gateway, days to answer in.
+    fn wait(&mut self) {
+        let longest = self.dice.pick(&[90, 900, 900, 8 * 24 * 3_600]).unwrap_or(90);
+        let seconds = self.dice.between(1, longest).unsigned_abs();
+        self.stage.world.wait(std::time::Duration::from_secs(seconds));
     }
 
     /// Counts what became of an operation. A refusal is all right; that something is wrong with us is not.
@@ -189,8 +197,11 @@ impl Game<'_> {
         let Some(reference) = self.dice.pick(&references) else { return };
         let mut paid = false;
         self.gateway.report(&reference, |charge| paid = charge.status == crate::ports::ChargeStatus::Success);
+        // A gateway takes nothing any more once its session is over.
+        let known = self.stage.world.queries().payment_by_reference(&self.admin(), &reference).await.unwrap();
+        let open = known.is_some_and(|payment| self.stage.ambient.now() < payment.expires_at);
         if !paid {
-            if self.dice.chance(5) {
+            if !open || self.dice.chance(5) {
                 self.gateway.decline(&reference)
             } else {
                 self.gateway.pay(&reference)

@@ -67,6 +67,10 @@ impl World for Real {
         self.store.ambient.clone()
     }
 
+    fn wait(&self, time: std::time::Duration) {
+        self.store.clock.advance(time);
+    }
+
     async fn house(&self, members: usize) -> House {
         let id = self.store.hostel("Attic Hostel").await;
         let mut owner = self.owner.lock().await;
