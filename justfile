@@ -44,6 +44,7 @@ openapi:
 chaos rounds="10":
     DOMICILE_CHAOS_ROUNDS={{rounds}} cargo nextest run -p domicile-server --no-capture -E 'test(process::storm::)'
     cargo test -p domicile-server --test chaos -- --nocapture
+    DOMICILE_TEST_SEQUENCES=10000 cargo nextest run -p domicile-testkit -E 'test(whatever_happens_to_money)'
 
 # Presses the four buttons of the sandbox's page in a headless Chromium. Needs Node.js and Chromium, which no other recipe does.
 e2e:
