@@ -10,7 +10,7 @@ use domicile_kernel::{StoreError, Text};
 
 use super::{
     look::ASKING,
-    restore::{refollow, restore},
+    restore::{lock_stays, refollow, restore},
     settle::store,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) async fn sources(uow: &mut dyn BillingUow, payment: &Payment) -> Resu
             invoices.extend(uow.invoices().find(id).await?);
         }
     }
-    invoices.sort_by_key(Invoice::age);
+    invoices.sort_by_key(|invoice| (invoice.record().booking_id, invoice.id()));
     let mut locked = Vec::with_capacity(invoices.len());
     for invoice in &invoices {
         locked.extend(uow.invoices().lock(invoice.id()).await?);
@@ -280,7 +280,8 @@ impl Bursar {
             RefundStatus::Failed => {
                 let after = payment.clone().release_refund(refund.amount(), books.now).map_err(broken)?;
                 store(uow, &after).await?;
-                let mut entries = restore(uow, books, &payment, &refund).await?;
+                let invoices = lock_stays(uow, &refund).await?;
+                let mut entries = restore(uow, books, &payment, &refund, invoices).await?;
                 entries.push((Account::RefundPayable(payment.id()), refund.amount()));
                 let key = format!("refund_failed:{}", refund.id());
                 books.enter(key, "Refund did not go through", refund.record().amount.currency(), entries)?;
