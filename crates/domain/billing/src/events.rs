@@ -46,6 +46,8 @@ pub enum Change {
     InvoiceAdjusted,
     /// Something was paid into a deposit.
     DepositHeld,
+    /// Something was given back out of a deposit, before it was settled.
+    DepositReduced,
     /// Deductions were proposed.
     DepositAssessed,
     /// The resident answered.
@@ -73,6 +75,7 @@ impl Change {
         Self::InvoicePartlyPaid,
         Self::InvoiceAdjusted,
         Self::DepositHeld,
+        Self::DepositReduced,
         Self::DepositAssessed,
         Self::DepositAnswered,
         Self::DepositSettled,
@@ -104,6 +107,7 @@ impl Change {
             Self::InvoicePartlyPaid => (Some("invoice.paid"), Some("partially"), "invoice.pay"),
             Self::InvoiceAdjusted => (Some("invoice.adjusted"), None, "invoice.adjust"),
             Self::DepositHeld => (Some("deposit.held"), None, "deposit.hold"),
+            Self::DepositReduced => (Some("deposit.reduced"), None, "deposit.reduce"),
             Self::DepositAssessed => (Some("deposit.assessed"), None, "deposit.assess"),
             Self::DepositAnswered => (Some("deposit.answered"), None, "deposit.answer"),
             Self::DepositSettled => (Some("deposit.settled"), None, "deposit.settle"),

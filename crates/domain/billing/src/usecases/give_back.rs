@@ -136,7 +136,7 @@ async fn withdraw(
                     Some(before) => {
                         let after = before.clone().holding(-amount, books.now).map_err(broken)?;
                         written(uow.deposits().update(&after).await?, "deposits")?;
-                        tell_deposit(uow, books.ambient, Change::DepositHeld, Some(before), &after);
+                        tell_deposit(uow, books.ambient, Change::DepositReduced, Some(before), &after);
                         entries.push((Account::DepositLiability(before.record().user_id), *amount));
                     }
                 }
