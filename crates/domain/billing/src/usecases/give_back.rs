@@ -243,7 +243,8 @@ impl Bursar {
         refund.clone().asking(now.plus(ASKING), now)
     }
 
-    /// Writes down how a refund went. Payment and refund are locked. What is over stays as it is.
+    /// Writes down how a refund went. Payment and refund are locked. What is over stays as it is; a report that says otherwise
+    /// is put aside, for somebody to look at.
     pub(crate) async fn conclude(
         &self,
         uow: &mut dyn BillingUow,
@@ -252,6 +253,9 @@ impl Bursar {
         report: &RefundReport,
     ) -> Result<(Payment, Refund), StoreError> {
         if !refund.record().state.is_open() {
+            if contradicts(&refund, report) {
+                self.quarantine(uow, books, &payment, &as_charge(&payment, report), Suspicion::Refund).await?;
+            }
             return Ok((payment, refund));
         }
         let message = report.message.as_deref().map(Text::clean);
@@ -329,11 +333,26 @@ impl Bursar {
     }
 }
 
+/// Whether a report of a refund that is over tells another end than the one it had.
+fn contradicts(refund: &Refund, report: &RefundReport) -> bool {
+    match (refund.record().state, report.status) {
+        (RefundState::Completed, RefundStatus::Failed) | (RefundState::Failed, RefundStatus::Processed) => true,
+        (RefundState::Completed, RefundStatus::Processed) => report.amount != refund.record().amount,
+        // What is not the end was told late, or overtaken.
+        (_, RefundStatus::Pending | RefundStatus::NeedsAttention) => false,
+        (RefundState::Failed, RefundStatus::Failed) => false,
+        (RefundState::Pending | RefundState::NeedsAttention, _) => false,
+    }
+}
+
 /// A refund's report in the form of a charge's, for the quarantine.
 fn as_charge(payment: &Payment, report: &RefundReport) -> ChargeReport {
     ChargeReport {
         reference: payment.record().reference.clone(),
-        status: ChargeStatus::Reversed,
+        status: match report.status {
+            RefundStatus::Failed => ChargeStatus::Failed,
+            RefundStatus::Pending | RefundStatus::Processed | RefundStatus::NeedsAttention => ChargeStatus::Reversed,
+        },
         amount: report.amount,
         requested: None,
         domain: crate::ports::Domain::Live,
