@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domicile_kernel::{
-    Call, Checks, FieldErrors, Money, NewJob, Outcome, Permission, Refusal, StoreError, Text, faults,
+    Call, Checks, Detail, FieldErrors, Money, NewJob, Outcome, Permission, Refusal, StoreError, Text, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -56,6 +56,18 @@ pub enum RefundError {
     /// The refund's state does not allow it.
     #[error(transparent)]
     Illegal(#[from] IllegalRefundMove),
+    /// The gateway that took the money is not set up any more, so nobody could be asked to give it back.
+    #[error(
+        "This payment was taken by {provider}, which is not configured here. Give it back by {provider} itself, or ask \
+         who runs the installation to set it up again."
+    )]
+    NotConfigured {
+        /// The gateway.
+        provider: String,
+    },
+    /// Somebody else asks the gateway about the refund just now.
+    #[error("The payment gateway is being asked about this refund right now. Look at it again in a moment.")]
+    BeingAsked,
     /// Somebody else took the money out of the wallet or the deposit in between.
     #[error("The money is not there any more. Look at the payment again.")]
     Gone,
@@ -73,6 +85,8 @@ pub enum RefundError {
 faults!(RefundError: through Refused, Invalid, Payment, Illegal, Store;
     Self::PaymentNotFound => NotFound,
     Self::RefundNotFound => NotFound,
+    Self::NotConfigured { .. } => ResourceConflict,
+    Self::BeingAsked => ResourceConflict with Detail::RetryAfter(LOOK_IN),
     Self::Gone => ResourceConflict,
     Self::GatewayRefused(_) => ResourceConflict,
     Self::GatewaySilent => ServiceUnavailable);
@@ -90,6 +104,13 @@ impl From<NotReserved> for RefundError {
 const LOOK_AGAIN: Duration = Duration::from_mins(2);
 /// How long a refund that is on its way at the provider is left alone.
 const ON_ITS_WAY: Duration = Duration::from_mins(30);
+/// How long a refund that needs attention is left alone at first. Later as long as it has waited already, up to a day.
+const NEEDS_ATTENTION: Duration = Duration::from_hours(1);
+const NEEDS_ATTENTION_LATE: Duration = Duration::from_hours(24);
+/// How long until a refund is looked at again whose gateway is not set up.
+const NOT_CONFIGURED: Duration = Duration::from_hours(1);
+/// After how many seconds whoever met somebody else at the gateway looks again: most answers have come by then.
+const LOOK_IN: u32 = 5;
 
 impl Bursar {
     /// Gives back a part of a payment, or all that is left of it. The amount is reserved before anybody is asked, so that what
@@ -106,6 +127,9 @@ impl Bursar {
         let mut uow = self.uows.begin(call).await?;
         let payment = uow.payments().lock(id).await?.ok_or(RefundError::PaymentNotFound)?;
         let amount = in_currency(asked, &payment)?;
+        if payment.is_paid() && !self.can_ask(&payment) {
+            return Err(RefundError::NotConfigured { provider: payment.record().provider.clone() });
+        }
         let mut books = Books::open(&self.ambient, hostel);
         let decided = (RefundOrigin::Decided, reason);
         let (payment, refund) = self.reserve(&mut *uow, &mut books, payment, amount, |_| true, decided).await?;
@@ -119,9 +143,16 @@ impl Bursar {
             return Err(RefundError::Gone);
         }
         uow.commit(Outcome::of(&RefundView::of(&refund))).await?;
-        // From here on the refund is there, whatever becomes of this call: the job goes on with it.
-        let (_payment, refund) = self.ask_refund(&Self::finishing(call), payment, refund).await?;
-        Ok(RefundView::of(&refund))
+        // From here on the refund is there, and nothing can fail the command: what the store does not take now, the job
+        // writes down later.
+        let reserved = RefundView::of(&refund);
+        let asked = self.ask_refund(&Self::finishing(call), payment, refund).await;
+        Ok(asked.map_or(reserved, |(_payment, refund)| RefundView::of(&refund)))
+    }
+
+    /// Whether there is a gateway that can be asked to give a payment back; what the wallet paid needs none.
+    pub(super) fn can_ask(&self, payment: &Payment) -> bool {
+        payment.is_from_wallet() || self.gateways.find(&payment.record().provider).is_some()
     }
 
     async fn keep(
@@ -238,6 +269,9 @@ impl Bursar {
         })
     }
 
+        if !self.can_ask(&payment) {
+            return Ok(JobDone::Again(now.plus(NOT_CONFIGURED), "the gateway is not set up"));
+        }
     /// Gives back what of a payment is in suspense, all of it: nothing was owed that it could have paid.
     pub(crate) async fn refund_suspense(&self, call: &Call, id: PaymentId) -> Result<JobDone, JobError> {
         let hostel = Self::house(call)?;
@@ -266,6 +300,10 @@ impl Bursar {
 fn in_currency(asked: Option<Money>, payment: &Payment) -> Result<Option<i64>, FieldErrors> {
     let currency = payment.record().amount.currency();
     match asked {
+        if !self.can_ask(&payment) {
+            // Until then somebody of the house can use it for another invoice.
+            return Ok(JobDone::Again(self.ambient.now().plus(NOT_CONFIGURED), "the gateway is not set up"));
+        }
         Some(amount) if amount.currency() != currency => {
             let message = format!("amount.currency must be {currency}");
             let mut checks = Checks::new();
