@@ -101,7 +101,7 @@ impl From<NotReserved> for RefundError {
 }
 
 /// How long after it was reserved a refund is looked at again by a job.
-const LOOK_AGAIN: Duration = Duration::from_mins(2);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_mins(2);
 /// How long a refund that is on its way at the provider is left alone.
 const ON_ITS_WAY: Duration = Duration::from_mins(30);
 /// How long a refund that needs attention is left alone at first. Later as long as it has waited already, up to a day.
@@ -188,7 +188,7 @@ impl Bursar {
     }
 
     /// Asks the gateway for a refund that was taken from others, and writes down how it went. When this is not the first
-    /// attempt, it is asked what it did first.
+    /// attempt, it is asked what it did first; one that needs attention is only asked about.
     pub(crate) async fn ask_refund(
         &self,
         finish: &Call,
@@ -197,13 +197,13 @@ impl Bursar {
     ) -> Result<(Payment, Refund), StoreError> {
         let Some(gateway) = self.gateways.find(&payment.record().provider) else { return Ok((payment, refund)) };
         let order = Self::order_of(&payment, &refund);
-        let first = refund.record().attempts <= 1;
-        let answer = if first {
+        let pending = refund.record().state == RefundState::Pending;
+        let answer = if pending && refund.record().attempts <= 1 {
             gateway.refund(&order).await
         } else {
             match gateway.find_refund(&order).await {
                 // It was told an id once, so it must know; only one that never answered may be asked again.
-                Err(GatewayError::Unknown) if order.gateway_id.is_none() => gateway.refund(&order).await,
+                Err(GatewayError::Unknown) if pending && order.gateway_id.is_none() => gateway.refund(&order).await,
                 // A refusal to tell is no word about the refund.
                 Err(GatewayError::Refused { .. }) => Err(GatewayError::Timeout),
                 found => found,
@@ -217,9 +217,7 @@ impl Bursar {
                 gateway_id: None,
                 message: Some(message),
             },
-            Err(_nobody_knows) => {
-                RefundReport { status: RefundStatus::Pending, amount: order.amount, gateway_id: None, message: None }
-            }
+            Err(_nobody_knows) => return self.leave(finish, refund.id()).await,
         };
         self.write_report(finish, refund.id(), &report).await
     }
@@ -242,6 +240,25 @@ impl Bursar {
         Ok(done)
     }
 
+    /// Nobody asks about a refund any more; it stays as it is.
+    pub(super) async fn leave(&self, finish: &Call, id: RefundId) -> Result<(Payment, Refund), StoreError> {
+        let mut uow = self.uows.begin(finish).await?;
+        let known = uow.refunds().find(id).await?.ok_or(StoreError::Stale)?;
+        let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(StoreError::Stale)?;
+        let refund = uow.refunds().lock(id).await?.ok_or(StoreError::Stale)?;
+        let state = refund.record().state;
+        let left = match refund.clone().heard(state, None, None, self.ambient.now()) {
+            Ok(left) => {
+                written(uow.refunds().update(&left).await?, "refunds")?;
+                left
+            }
+            // It came to its end in between.
+            Err(_over) => refund,
+        };
+        uow.commit(Outcome::of(&RefundView::of(&left))).await?;
+        Ok((payment, left))
+    }
+
     /// Goes on with a refund: the job that every one leaves behind.
     pub(crate) async fn carry_out_refund(&self, call: &Call, id: RefundId) -> Result<JobDone, JobError> {
         let now = self.ambient.now();
@@ -249,9 +266,11 @@ impl Bursar {
         let Some(known) = uow.refunds().find(id).await? else { return Ok(JobDone::Done) };
         let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(StoreError::Stale)?;
         let Some(refund) = uow.refunds().lock(id).await? else { return Ok(JobDone::Done) };
-        if refund.record().state != RefundState::Pending {
-            // One that needs attention waits for somebody, and the provider tells when it is over.
+        if !refund.record().state.is_open() {
             return Ok(JobDone::Done);
+        }
+        if !self.can_ask(&payment) {
+            return Ok(JobDone::Again(now.plus(NOT_CONFIGURED), "the gateway is not set up"));
         }
         let Some(asking) = self.ask_for(&refund) else {
             return Ok(JobDone::Again(now.plus(ASKING), "somebody else asks the gateway"));
@@ -259,24 +278,32 @@ impl Bursar {
         written(uow.refunds().update(&asking).await?, "refunds")?;
         uow.commit(Outcome::done()).await?;
         let (_payment, refund) = self.ask_refund(call, payment, asking).await?;
+        let now = self.ambient.now();
         Ok(match refund.record().state {
-            RefundState::Completed | RefundState::Failed | RefundState::NeedsAttention => JobDone::Done,
+            RefundState::Completed | RefundState::Failed => JobDone::Done,
+            // It waits for somebody who names an account; but what came of that may have been lost, or it went another way.
+            RefundState::NeedsAttention => {
+                let waited = now.since(refund.record().created_at);
+                let pause = waited.clamp(NEEDS_ATTENTION, NEEDS_ATTENTION_LATE);
+                JobDone::Again(now.plus(pause), "the refund needs attention")
+            }
             RefundState::Pending => {
                 let known = refund.record().gateway_id.is_some();
                 let pause = if known { ON_ITS_WAY } else { LOOK_AGAIN };
-                JobDone::Again(self.ambient.now().plus(pause), "the refund is on its way")
+                JobDone::Again(now.plus(pause), "the refund is on its way")
             }
         })
     }
 
-        if !self.can_ask(&payment) {
-            return Ok(JobDone::Again(now.plus(NOT_CONFIGURED), "the gateway is not set up"));
-        }
     /// Gives back what of a payment is in suspense, all of it: nothing was owed that it could have paid.
     pub(crate) async fn refund_suspense(&self, call: &Call, id: PaymentId) -> Result<JobDone, JobError> {
         let hostel = Self::house(call)?;
         let mut uow = self.uows.begin(call).await?;
         let Some(payment) = uow.payments().lock(id).await? else { return Ok(JobDone::Done) };
+        if !self.can_ask(&payment) {
+            // Until then somebody of the house can use it for another invoice.
+            return Ok(JobDone::Again(self.ambient.now().plus(NOT_CONFIGURED), "the gateway is not set up"));
+        }
         let mut books = Books::open(&self.ambient, hostel);
         let reason = Text::clean("Nothing was owed that this payment could have paid");
         let suspense = |target| target == Target::Suspense;
@@ -300,10 +327,6 @@ impl Bursar {
 fn in_currency(asked: Option<Money>, payment: &Payment) -> Result<Option<i64>, FieldErrors> {
     let currency = payment.record().amount.currency();
     match asked {
-        if !self.can_ask(&payment) {
-            // Until then somebody of the house can use it for another invoice.
-            return Ok(JobDone::Again(self.ambient.now().plus(NOT_CONFIGURED), "the gateway is not set up"));
-        }
         Some(amount) if amount.currency() != currency => {
             let message = format!("amount.currency must be {currency}");
             let mut checks = Checks::new();
