@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    model::{BillingTerms, Deposit, Invoice, Payment, Quarantined},
+    model::{BillingTerms, Deposit, Invoice, Payment, Quarantined, Refund},
     ports::BillingUow,
     queries::{DepositView, InvoiceView, PaymentView, QuarantineView, RefundView, TermsView},
 };
@@ -262,6 +262,18 @@ pub(crate) fn note_quarantine(uow: &mut dyn BillingUow, ambient: &Ambient, found
         target_id: Some(found.payment_id.uuid()),
         before: None,
         after: Some(value(&QuarantineView::of(found))),
+    });
+}
+
+/// Notes that somebody named an account for a refund. The account itself is kept nowhere.
+pub(crate) fn note_retry(uow: &mut dyn BillingUow, ambient: &Ambient, refund: &Refund) {
+    uow.audit(AuditEntry {
+        id: ambient.id(),
+        action: "refund.retry",
+        target: "payment",
+        target_id: Some(refund.record().payment_id.uuid()),
+        before: None,
+        after: Some(value(&RefundView::of(refund))),
     });
 }
 
