@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    model::{BillingTerms, Deposit, Invoice, Payment, Quarantined},
+    model::{BillingTerms, Deposit, Invoice, Payment, Quarantined, Refund},
     ports::BillingUow,
     queries::{DepositView, InvoiceView, PaymentView, QuarantineView, RefundView, TermsView},
 };
@@ -46,6 +46,8 @@ pub enum Change {
     InvoiceAdjusted,
     /// Something was paid into a deposit.
     DepositHeld,
+    /// Something was given back out of a deposit, before it was settled.
+    DepositReduced,
     /// Deductions were proposed.
     DepositAssessed,
     /// The resident answered.
@@ -73,6 +75,7 @@ impl Change {
         Self::InvoicePartlyPaid,
         Self::InvoiceAdjusted,
         Self::DepositHeld,
+        Self::DepositReduced,
         Self::DepositAssessed,
         Self::DepositAnswered,
         Self::DepositSettled,
@@ -104,6 +107,7 @@ impl Change {
             Self::InvoicePartlyPaid => (Some("invoice.paid"), Some("partially"), "invoice.pay"),
             Self::InvoiceAdjusted => (Some("invoice.adjusted"), None, "invoice.adjust"),
             Self::DepositHeld => (Some("deposit.held"), None, "deposit.hold"),
+            Self::DepositReduced => (Some("deposit.reduced"), None, "deposit.reduce"),
             Self::DepositAssessed => (Some("deposit.assessed"), None, "deposit.assess"),
             Self::DepositAnswered => (Some("deposit.answered"), None, "deposit.answer"),
             Self::DepositSettled => (Some("deposit.settled"), None, "deposit.settle"),
@@ -275,6 +279,18 @@ pub(crate) fn note_quarantine(uow: &mut dyn BillingUow, ambient: &Ambient, found
         target_id: Some(found.payment_id.uuid()),
         before: None,
         after: Some(value(&QuarantineView::of(found))),
+    });
+}
+
+/// Notes that somebody named an account for a refund. The account itself is kept nowhere.
+pub(crate) fn note_retry(uow: &mut dyn BillingUow, ambient: &Ambient, refund: &Refund) {
+    uow.audit(AuditEntry {
+        id: ambient.id(),
+        action: "refund.retry",
+        target: "payment",
+        target_id: Some(refund.record().payment_id.uuid()),
+        before: None,
+        after: Some(value(&RefundView::of(refund))),
     });
 }
 

@@ -101,14 +101,12 @@ struct Known {
     lines: i64,
 }
 
-/// Locks the invoices that a condition finds, the oldest first. What they are is read by the statement after: one that waited
-/// for a lock would still see the lines as they were before.
+/// Locks the invoices that a condition finds, by their ids: any other order could change between two of those who lock. What
+/// they are is read by the statement after: one that waited for a lock would still see the lines as they were before.
 async fn lock(tx: &Tx, hostel: HostelId, condition: &str, value: Uuid) -> Result<(), StoreError> {
     let lock = for_change(tx.is_postgres());
     if !lock.is_empty() {
-        let sql = format!(
-            "SELECT id FROM invoices WHERE hostel_id = $1 AND {condition} ORDER BY due_date, kind, sequence, id{lock}"
-        );
+        let sql = format!("SELECT id FROM invoices WHERE hostel_id = $1 AND {condition} ORDER BY id{lock}");
         tx.run(&sql, [hostel.uuid().into(), value.into()]).await.store()?;
     }
     Ok(())

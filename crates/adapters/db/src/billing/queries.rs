@@ -8,6 +8,7 @@ use domicile_billing::{
         Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, RefundId, RefundState,
         RoomId, StayFacts,
     },
+    queries::STUCK_FOR,
 };
 use domicile_booking::{model::StayDates, policy};
 use domicile_kernel::{AccountId, Call, HostelDay, HostelId, Instant, Money, Page, PageOf, StoreError};
@@ -72,13 +73,16 @@ struct WorkRow {
     id: Uuid,
 }
 
-/// What was left unfinished, by kind: `work` is the place of the kind in [`Work`]. `$1` is the instant.
+/// What was left unfinished, by kind: `work` is the place of the kind in [`Work`]. `$1` is the instant, `$2` that for refunds
+/// which need attention.
 const UNFINISHED: &str = "SELECT hostel_id, CAST(0 AS BIGINT) AS work, id, updated_at AS at FROM payments \
     WHERE (state = 'pending' OR (state = 'failed' AND settled_at < expires_at)) AND updated_at < $1 \
     UNION ALL SELECT hostel_id, CAST(1 AS BIGINT) AS work, id, received_at AS at FROM payment_inbox \
     WHERE state = 'waiting' AND hostel_id IS NOT NULL AND received_at < $1 \
     UNION ALL SELECT hostel_id, CAST(2 AS BIGINT) AS work, id, updated_at AS at FROM refunds \
     WHERE state = 'pending' AND updated_at < $1 \
+    UNION ALL SELECT hostel_id, CAST(2 AS BIGINT) AS work, id, updated_at AS at FROM refunds \
+    WHERE state = 'needs_attention' AND updated_at < $2 \
     UNION ALL SELECT p.hostel_id, CAST(3 AS BIGINT) AS work, p.id, p.updated_at AS at FROM payments p \
     JOIN (SELECT hostel_id, payment_id FROM payment_allocations WHERE target = 'suspense' \
     GROUP BY hostel_id, payment_id HAVING sum(amount) > 0) s ON s.hostel_id = p.hostel_id AND s.payment_id = p.id \
@@ -302,7 +306,8 @@ impl BillingQueries for Database {
         let read = SqlRead::begin(self, call).await?;
         let sql =
             format!("SELECT hostel_id, work, id, at FROM ({UNFINISHED}) AS found ORDER BY at, work, id LIMIT {most}");
-        let rows = read.tx.all::<WorkRow>(&sql, [before.micros().into()]).await.store()?;
+        let values = [before.micros().into(), before.minus(STUCK_FOR).micros().into()];
+        let rows = read.tx.all::<WorkRow>(&sql, values).await.store()?;
         let unfinished = |row: WorkRow| {
             let work = match row.work {
                 0 => Work::Verify(PaymentId::new(row.id)),

@@ -1,5 +1,7 @@
 //! Promises of the inbox, of the quarantine, and of finding what was left unfinished.
 
+use std::collections::BTreeSet;
+
 use domicile_kernel::{HostelId, Outcome, Page, Text};
 
 use super::{Stage, World, cedis, end, later};
@@ -10,6 +12,7 @@ use crate::{
         RefundState, Suspicion, Target,
     },
     ports::{Received, Written},
+    queries::STUCK_FOR,
 };
 
 fn entry(stage: &Stage<'_>, key: &str, hostel_id: Option<HostelId>) -> NewInboxEntry {
@@ -140,13 +143,14 @@ pub(super) async fn what_is_unfinished_is_found(world: &dyn World) {
     }
     let going = stage.refund(&done, 10, RefundState::Pending);
     let over = stage.refund(&done, 10, RefundState::Completed);
+    let stuck = stage.refund(&done, 10, RefundState::NeedsAttention);
     let failed = {
         let mut record = stage.refund(&tried, 100, RefundState::Failed).record().clone();
         record.origin = RefundOrigin::Suspense;
         Refund::from_record(record)
     };
     let mut uow = stage.begin().await;
-    for refund in [&going, &over, &failed] {
+    for refund in [&going, &over, &stuck, &failed] {
         assert_eq!(uow.refunds().insert(refund).await.unwrap(), Written::Written);
     }
     let row = |payment_id, target| Allocation { payment_id, target, amount: 100 };
@@ -170,6 +174,9 @@ pub(super) async fn what_is_unfinished_is_found(world: &dyn World) {
         Work::Suspense(suspended.id()),
     ];
     assert_eq!(unfinished(later(now, 60)).await, expected);
+    let days = later(now, STUCK_FOR.as_secs() + 60);
+    let also = expected.into_iter().chain([Work::Refund(stuck.id())]).collect::<BTreeSet<_>>();
+    assert_eq!(unfinished(days).await, also.into_iter().collect::<Vec<_>>(), "it lost its job");
     let some = world.queries().unfinished(&stage.installation(), later(now, 60), 2).await.unwrap();
     assert_eq!(some.len(), 2);
     assert!(world.queries().unfinished(&stage.call(), later(now, 60), 2).await.is_err(), "no hostel sees the others'");

@@ -51,6 +51,7 @@ struct State {
     charges: BTreeMap<String, ChargeReport>,
     refunds: BTreeMap<String, RefundReport>,
     troubles: VecDeque<Trouble>,
+    troubles_with: VecDeque<(&'static str, Trouble)>,
     mode: RefundMode,
     session: Duration,
     forgetful: bool,
@@ -65,6 +66,7 @@ impl MemoryGateway {
             charges: BTreeMap::new(),
             refunds: BTreeMap::new(),
             troubles: VecDeque::new(),
+            troubles_with: VecDeque::new(),
             mode: RefundMode::AtOnce,
             session: Duration::from_mins(30),
             forgetful: false,
@@ -96,9 +98,16 @@ impl MemoryGateway {
         self.state().troubles.push_back(trouble);
     }
 
+    /// What goes wrong with the next call of one kind, named as in [`calls`](Self::calls).
+    pub fn trouble_with(&self, what: &'static str, trouble: Trouble) {
+        self.state().troubles_with.push_back((what, trouble));
+    }
+
     /// Nothing goes wrong any more.
     pub fn calm(&self) {
-        self.state().troubles.clear();
+        let mut state = self.state();
+        state.troubles.clear();
+        state.troubles_with.clear();
     }
 
     /// How refunds go from now on.
@@ -190,7 +199,12 @@ impl MemoryGateway {
     ) -> Result<T, GatewayError> {
         let mut state = self.state();
         *state.calls.entry(what).or_insert(0) += 1;
-        match state.troubles.pop_front() {
+        let named = state.troubles_with.iter().position(|(of, _)| *of == what);
+        let trouble = match named.and_then(|at| state.troubles_with.remove(at)) {
+            Some((_, trouble)) => Some(trouble),
+            None => state.troubles.pop_front(),
+        };
+        match trouble {
             None => act(&mut state),
             Some(Trouble::LostBefore) => Err(GatewayError::Timeout),
             Some(Trouble::LostAfter) => act(&mut state).and(Err(GatewayError::Timeout)),

@@ -16,7 +16,7 @@ use crate::{
     policy,
     queries::{
         BillingQueries, DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, Movement,
-        Offer, Payer, PaymentFilter, PaymentUse, PaymentView, QuarantineView, RefundView, Unfinished, Work,
+        Offer, Payer, PaymentFilter, PaymentUse, PaymentView, QuarantineView, RefundView, STUCK_FOR, Unfinished, Work,
     },
 };
 
@@ -298,9 +298,10 @@ impl BillingQueries for MemoryBilling {
             }
         }
         for ((hostel_id, id), refund) in &state.refunds {
-            if refund.record().state == RefundState::Pending {
-                let work = Work::Refund(*id);
-                found.push((refund.record().updated_at, Unfinished { hostel_id: *hostel_id, work }));
+            let is = refund.record();
+            let stuck = is.state == RefundState::NeedsAttention && is.updated_at < before.minus(STUCK_FOR);
+            if is.state == RefundState::Pending || stuck {
+                found.push((is.updated_at, Unfinished { hostel_id: *hostel_id, work: Work::Refund(*id) }));
             }
         }
         for (id, known) in &state.inbox {

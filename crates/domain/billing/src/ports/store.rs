@@ -20,8 +20,9 @@ pub trait BillingUows: Send + Sync {
 /// The money of one hostel, to be changed together or not at all.
 ///
 /// Whoever takes several locks takes them in this order, so that no two units of work can wait for each other: a booking
-/// (by the context it belongs to), an inbox entry, a payment, a refund, invoices by [`Invoice::age`], a deposit, and last
-/// the accounts of the ledger, all journals of a unit of work in one [`Ledger::post`].
+/// (by the context it belongs to), an inbox entry, a payment, a refund, invoices by their stay and id, which never change, a
+/// deposit, and last the accounts of the ledger, all journals of a unit of work in one [`Ledger::post`]. Whoever needs all
+/// invoices of a stay locks them before any of them.
 #[async_trait]
 pub trait BillingUow: UnitOfWork {
     /// What of the hostel's settings billing reads.
@@ -86,7 +87,7 @@ pub trait InvoiceRepository: Send {
     /// Locks the invoice and reads it as it is then.
     async fn lock(&mut self, id: InvoiceId) -> Result<Option<Invoice>, StoreError>;
 
-    /// Locks all invoices of a stay and reads them, in the order of [`Invoice::age`].
+    /// Locks all invoices of a stay by their ids, and reads them, in the order of [`Invoice::age`].
     async fn lock_of_booking(&mut self, id: BookingId) -> Result<Vec<Invoice>, StoreError>;
 
     /// Writes new invoices, with one answer for all. `Exists` when the stay has one of a kind and sequence already.

@@ -4,6 +4,8 @@ mod lists;
 mod read;
 mod views;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domicile_kernel::{AccountId, Call, HostelDay, HostelId, Instant, Money, Page, PageOf, StoreError};
 
@@ -137,7 +139,8 @@ pub trait BillingQueries: Send + Sync {
     async fn payer(&self, call: &Call, person: AccountId) -> Result<Option<Payer>, StoreError>;
 
     /// What was left unfinished and has not changed since an instant, in every hostel, oldest first: payments that are
-    /// [undecided](crate::model::Payment::is_undecided), refunds that are pending, entries of the inbox that wait, money of payments in suspense. In the scope
+    /// [undecided](crate::model::Payment::is_undecided), refunds that are pending, refunds that need attention and have not
+    /// changed for [`STUCK_FOR`] before that, entries of the inbox that wait, money of payments in suspense. In the scope
     /// [`Purpose::Payments`](domicile_kernel::Purpose) only.
     async fn unfinished(&self, call: &Call, before: Instant, most: u32) -> Result<Vec<Unfinished>, StoreError>;
 }
@@ -187,6 +190,9 @@ impl std::fmt::Debug for Payer {
         f.write_str("Payer")
     }
 }
+
+/// How long a refund that needs attention does not change while it has a job: the job waits for a day at most.
+pub const STUCK_FOR: Duration = Duration::from_hours(25);
 
 /// Something left unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

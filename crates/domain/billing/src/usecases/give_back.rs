@@ -10,7 +10,7 @@ use domicile_kernel::{StoreError, Text};
 
 use super::{
     look::ASKING,
-    restore::{refollow, restore},
+    restore::{lock_stays, refollow, restore},
     settle::store,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) async fn sources(uow: &mut dyn BillingUow, payment: &Payment) -> Resu
             invoices.extend(uow.invoices().find(id).await?);
         }
     }
-    invoices.sort_by_key(Invoice::age);
+    invoices.sort_by_key(|invoice| (invoice.record().booking_id, invoice.id()));
     let mut locked = Vec::with_capacity(invoices.len());
     for invoice in &invoices {
         locked.extend(uow.invoices().lock(invoice.id()).await?);
@@ -136,7 +136,7 @@ async fn withdraw(
                     Some(before) => {
                         let after = before.clone().holding(-amount, books.now).map_err(broken)?;
                         written(uow.deposits().update(&after).await?, "deposits")?;
-                        tell_deposit(uow, books.ambient, Change::DepositHeld, Some(before), &after);
+                        tell_deposit(uow, books.ambient, Change::DepositReduced, Some(before), &after);
                         entries.push((Account::DepositLiability(before.record().user_id), *amount));
                     }
                 }
@@ -243,7 +243,8 @@ impl Bursar {
         refund.clone().asking(now.plus(ASKING), now)
     }
 
-    /// Writes down how a refund went. Payment and refund are locked. What is over stays as it is.
+    /// Writes down how a refund went. Payment and refund are locked. What is over stays as it is; a report that says otherwise
+    /// is put aside, for somebody to look at.
     pub(crate) async fn conclude(
         &self,
         uow: &mut dyn BillingUow,
@@ -252,6 +253,9 @@ impl Bursar {
         report: &RefundReport,
     ) -> Result<(Payment, Refund), StoreError> {
         if !refund.record().state.is_open() {
+            if contradicts(&refund, report) {
+                self.quarantine(uow, books, &payment, &as_charge(&payment, report), Suspicion::Refund).await?;
+            }
             return Ok((payment, refund));
         }
         let message = report.message.as_deref().map(Text::clean);
@@ -280,7 +284,8 @@ impl Bursar {
             RefundStatus::Failed => {
                 let after = payment.clone().release_refund(refund.amount(), books.now).map_err(broken)?;
                 store(uow, &after).await?;
-                let mut entries = restore(uow, books, &payment, &refund).await?;
+                let invoices = lock_stays(uow, &refund).await?;
+                let mut entries = restore(uow, books, &payment, &refund, invoices).await?;
                 entries.push((Account::RefundPayable(payment.id()), refund.amount()));
                 let key = format!("refund_failed:{}", refund.id());
                 books.enter(key, "Refund did not go through", refund.record().amount.currency(), entries)?;
@@ -328,11 +333,26 @@ impl Bursar {
     }
 }
 
+/// Whether a report of a refund that is over tells another end than the one it had.
+fn contradicts(refund: &Refund, report: &RefundReport) -> bool {
+    match (refund.record().state, report.status) {
+        (RefundState::Completed, RefundStatus::Failed) | (RefundState::Failed, RefundStatus::Processed) => true,
+        (RefundState::Completed, RefundStatus::Processed) => report.amount != refund.record().amount,
+        // What is not the end was told late, or overtaken.
+        (_, RefundStatus::Pending | RefundStatus::NeedsAttention) => false,
+        (RefundState::Failed, RefundStatus::Failed) => false,
+        (RefundState::Pending | RefundState::NeedsAttention, _) => false,
+    }
+}
+
 /// A refund's report in the form of a charge's, for the quarantine.
 fn as_charge(payment: &Payment, report: &RefundReport) -> ChargeReport {
     ChargeReport {
         reference: payment.record().reference.clone(),
-        status: ChargeStatus::Reversed,
+        status: match report.status {
+            RefundStatus::Failed => ChargeStatus::Failed,
+            RefundStatus::Pending | RefundStatus::Processed | RefundStatus::NeedsAttention => ChargeStatus::Reversed,
+        },
         amount: report.amount,
         requested: None,
         domain: crate::ports::Domain::Live,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domicile_kernel::{
-    Call, Checks, FieldErrors, Money, NewJob, Outcome, Permission, Refusal, StoreError, Text, faults,
+    Call, Checks, Detail, FieldErrors, Money, NewJob, Outcome, Permission, Refusal, StoreError, Text, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -56,6 +56,18 @@ pub enum RefundError {
     /// The refund's state does not allow it.
     #[error(transparent)]
     Illegal(#[from] IllegalRefundMove),
+    /// The gateway that took the money is not set up any more, so nobody could be asked to give it back.
+    #[error(
+        "This payment was taken by {provider}, which is not configured here. Give it back by {provider} itself, or ask \
+         who runs the installation to set it up again."
+    )]
+    NotConfigured {
+        /// The gateway.
+        provider: String,
+    },
+    /// Somebody else asks the gateway about the refund just now.
+    #[error("The payment gateway is being asked about this refund right now. Look at it again in a moment.")]
+    BeingAsked,
     /// Somebody else took the money out of the wallet or the deposit in between.
     #[error("The money is not there any more. Look at the payment again.")]
     Gone,
@@ -73,6 +85,8 @@ pub enum RefundError {
 faults!(RefundError: through Refused, Invalid, Payment, Illegal, Store;
     Self::PaymentNotFound => NotFound,
     Self::RefundNotFound => NotFound,
+    Self::NotConfigured { .. } => ResourceConflict,
+    Self::BeingAsked => ResourceConflict with Detail::RetryAfter(LOOK_IN),
     Self::Gone => ResourceConflict,
     Self::GatewayRefused(_) => ResourceConflict,
     Self::GatewaySilent => ServiceUnavailable);
@@ -87,9 +101,16 @@ impl From<NotReserved> for RefundError {
 }
 
 /// How long after it was reserved a refund is looked at again by a job.
-const LOOK_AGAIN: Duration = Duration::from_mins(2);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_mins(2);
 /// How long a refund that is on its way at the provider is left alone.
 const ON_ITS_WAY: Duration = Duration::from_mins(30);
+/// How long a refund that needs attention is left alone at first. Later as long as it has waited already, up to a day.
+const NEEDS_ATTENTION: Duration = Duration::from_hours(1);
+const NEEDS_ATTENTION_LATE: Duration = Duration::from_hours(24);
+/// How long until a refund is looked at again whose gateway is not set up.
+const NOT_CONFIGURED: Duration = Duration::from_hours(1);
+/// After how many seconds whoever met somebody else at the gateway looks again: most answers have come by then.
+const LOOK_IN: u32 = 5;
 
 impl Bursar {
     /// Gives back a part of a payment, or all that is left of it. The amount is reserved before anybody is asked, so that what
@@ -106,6 +127,9 @@ impl Bursar {
         let mut uow = self.uows.begin(call).await?;
         let payment = uow.payments().lock(id).await?.ok_or(RefundError::PaymentNotFound)?;
         let amount = in_currency(asked, &payment)?;
+        if payment.is_paid() && !self.can_ask(&payment) {
+            return Err(RefundError::NotConfigured { provider: payment.record().provider.clone() });
+        }
         let mut books = Books::open(&self.ambient, hostel);
         let decided = (RefundOrigin::Decided, reason);
         let (payment, refund) = self.reserve(&mut *uow, &mut books, payment, amount, |_| true, decided).await?;
@@ -119,9 +143,16 @@ impl Bursar {
             return Err(RefundError::Gone);
         }
         uow.commit(Outcome::of(&RefundView::of(&refund))).await?;
-        // From here on the refund is there, whatever becomes of this call: the job goes on with it.
-        let (_payment, refund) = self.ask_refund(&Self::finishing(call), payment, refund).await?;
-        Ok(RefundView::of(&refund))
+        // From here on the refund is there, and nothing can fail the command: what the store does not take now, the job
+        // writes down later.
+        let reserved = RefundView::of(&refund);
+        let asked = self.ask_refund(&Self::finishing(call), payment, refund).await;
+        Ok(asked.map_or(reserved, |(_payment, refund)| RefundView::of(&refund)))
+    }
+
+    /// Whether there is a gateway that can be asked to give a payment back; what the wallet paid needs none.
+    pub(super) fn can_ask(&self, payment: &Payment) -> bool {
+        payment.is_from_wallet() || self.gateways.find(&payment.record().provider).is_some()
     }
 
     async fn keep(
@@ -157,7 +188,7 @@ impl Bursar {
     }
 
     /// Asks the gateway for a refund that was taken from others, and writes down how it went. When this is not the first
-    /// attempt, it is asked what it did first.
+    /// attempt, it is asked what it did first; one that needs attention is only asked about.
     pub(crate) async fn ask_refund(
         &self,
         finish: &Call,
@@ -166,13 +197,13 @@ impl Bursar {
     ) -> Result<(Payment, Refund), StoreError> {
         let Some(gateway) = self.gateways.find(&payment.record().provider) else { return Ok((payment, refund)) };
         let order = Self::order_of(&payment, &refund);
-        let first = refund.record().attempts <= 1;
-        let answer = if first {
+        let pending = refund.record().state == RefundState::Pending;
+        let answer = if pending && refund.record().attempts <= 1 {
             gateway.refund(&order).await
         } else {
             match gateway.find_refund(&order).await {
                 // It was told an id once, so it must know; only one that never answered may be asked again.
-                Err(GatewayError::Unknown) if order.gateway_id.is_none() => gateway.refund(&order).await,
+                Err(GatewayError::Unknown) if pending && order.gateway_id.is_none() => gateway.refund(&order).await,
                 // A refusal to tell is no word about the refund.
                 Err(GatewayError::Refused { .. }) => Err(GatewayError::Timeout),
                 found => found,
@@ -186,9 +217,7 @@ impl Bursar {
                 gateway_id: None,
                 message: Some(message),
             },
-            Err(_nobody_knows) => {
-                RefundReport { status: RefundStatus::Pending, amount: order.amount, gateway_id: None, message: None }
-            }
+            Err(_nobody_knows) => return self.leave(finish, refund.id()).await,
         };
         self.write_report(finish, refund.id(), &report).await
     }
@@ -211,6 +240,25 @@ impl Bursar {
         Ok(done)
     }
 
+    /// Nobody asks about a refund any more; it stays as it is.
+    pub(super) async fn leave(&self, finish: &Call, id: RefundId) -> Result<(Payment, Refund), StoreError> {
+        let mut uow = self.uows.begin(finish).await?;
+        let known = uow.refunds().find(id).await?.ok_or(StoreError::Stale)?;
+        let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(StoreError::Stale)?;
+        let refund = uow.refunds().lock(id).await?.ok_or(StoreError::Stale)?;
+        let state = refund.record().state;
+        let left = match refund.clone().heard(state, None, None, self.ambient.now()) {
+            Ok(left) => {
+                written(uow.refunds().update(&left).await?, "refunds")?;
+                left
+            }
+            // It came to its end in between.
+            Err(_over) => refund,
+        };
+        uow.commit(Outcome::of(&RefundView::of(&left))).await?;
+        Ok((payment, left))
+    }
+
     /// Goes on with a refund: the job that every one leaves behind.
     pub(crate) async fn carry_out_refund(&self, call: &Call, id: RefundId) -> Result<JobDone, JobError> {
         let now = self.ambient.now();
@@ -218,9 +266,11 @@ impl Bursar {
         let Some(known) = uow.refunds().find(id).await? else { return Ok(JobDone::Done) };
         let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(StoreError::Stale)?;
         let Some(refund) = uow.refunds().lock(id).await? else { return Ok(JobDone::Done) };
-        if refund.record().state != RefundState::Pending {
-            // One that needs attention waits for somebody, and the provider tells when it is over.
+        if !refund.record().state.is_open() {
             return Ok(JobDone::Done);
+        }
+        if !self.can_ask(&payment) {
+            return Ok(JobDone::Again(now.plus(NOT_CONFIGURED), "the gateway is not set up"));
         }
         let Some(asking) = self.ask_for(&refund) else {
             return Ok(JobDone::Again(now.plus(ASKING), "somebody else asks the gateway"));
@@ -228,12 +278,19 @@ impl Bursar {
         written(uow.refunds().update(&asking).await?, "refunds")?;
         uow.commit(Outcome::done()).await?;
         let (_payment, refund) = self.ask_refund(call, payment, asking).await?;
+        let now = self.ambient.now();
         Ok(match refund.record().state {
-            RefundState::Completed | RefundState::Failed | RefundState::NeedsAttention => JobDone::Done,
+            RefundState::Completed | RefundState::Failed => JobDone::Done,
+            // It waits for somebody who names an account; but what came of that may have been lost, or it went another way.
+            RefundState::NeedsAttention => {
+                let waited = now.since(refund.record().created_at);
+                let pause = waited.clamp(NEEDS_ATTENTION, NEEDS_ATTENTION_LATE);
+                JobDone::Again(now.plus(pause), "the refund needs attention")
+            }
             RefundState::Pending => {
                 let known = refund.record().gateway_id.is_some();
                 let pause = if known { ON_ITS_WAY } else { LOOK_AGAIN };
-                JobDone::Again(self.ambient.now().plus(pause), "the refund is on its way")
+                JobDone::Again(now.plus(pause), "the refund is on its way")
             }
         })
     }
@@ -243,6 +300,10 @@ impl Bursar {
         let hostel = Self::house(call)?;
         let mut uow = self.uows.begin(call).await?;
         let Some(payment) = uow.payments().lock(id).await? else { return Ok(JobDone::Done) };
+        if !self.can_ask(&payment) {
+            // Until then somebody of the house can use it for another invoice.
+            return Ok(JobDone::Again(self.ambient.now().plus(NOT_CONFIGURED), "the gateway is not set up"));
+        }
         let mut books = Books::open(&self.ambient, hostel);
         let reason = Text::clean("Nothing was owed that this payment could have paid");
         let suspense = |target| target == Target::Suspense;

@@ -7,42 +7,60 @@ use domicile_kernel::{Money, StoreError, Text};
 use crate::{
     books::{Books, broken},
     events::{Change, tell_deposit, tell_invoice},
-    model::{Account, Allocation, Deposit, Invoice, InvoiceKind, Payment, Refund, StayFacts, StayState, Target},
+    model::{
+        Account, Allocation, BookingId, Deposit, Invoice, InvoiceId, InvoiceKind, Payment, Refund, StayFacts,
+        StayState, Target,
+    },
     ports::BillingUow,
     stays::{follow_into, written},
 };
 
+/// Locks every invoice of the stays that a refund was taken from, before any of them is written: what follows needs all of a
+/// stay's, and who locks some first and the others later meets somebody who does so the other way round.
+pub(super) async fn lock_stays(
+    uow: &mut dyn BillingUow,
+    refund: &Refund,
+) -> Result<BTreeMap<InvoiceId, Invoice>, StoreError> {
+    let mut locked = BTreeMap::new();
+    for (booking, _) in stays_of(uow, refund).await? {
+        let invoices = uow.invoices().lock_of_booking(booking).await?;
+        locked.extend(invoices.into_iter().map(|invoice| (invoice.id(), invoice)));
+    }
+    Ok(locked)
+}
+
+/// The stays that a refund was taken from, in their order, each with one of its invoices.
+async fn stays_of(uow: &mut dyn BillingUow, refund: &Refund) -> Result<BTreeMap<BookingId, Invoice>, StoreError> {
+    let mut stays = BTreeMap::new();
+    for part in &refund.record().taken_from {
+        if let Target::Invoice(id) = part.target
+            && let Some(invoice) = uow.invoices().find(id).await?
+        {
+            stays.insert(invoice.record().booking_id, invoice);
+        }
+    }
+    Ok(stays)
+}
+
 /// Puts a refund's amount back to where it was taken from. Answers the entries. What was part of a deposit that is over
-/// becomes credit in the wallet.
+/// becomes credit in the wallet. The invoices are those of [`lock_stays`].
 pub(super) async fn restore(
     uow: &mut dyn BillingUow,
     books: &Books<'_>,
     payment: &Payment,
     refund: &Refund,
+    mut invoices: BTreeMap<InvoiceId, Invoice>,
 ) -> Result<Vec<(Account, i64)>, StoreError> {
     let mut entries = Vec::new();
     let mut rows = Vec::new();
     let mut parts = refund.record().taken_from.clone();
-    let mut locked: BTreeMap<Target, Invoice> = BTreeMap::new();
-    let mut ages = Vec::new();
-    for part in &parts {
-        if let Target::Invoice(id) = part.target {
-            ages.extend(uow.invoices().find(id).await?);
-        }
-    }
-    ages.sort_by_key(Invoice::age);
-    for invoice in ages {
-        if let Some(invoice) = uow.invoices().lock(invoice.id()).await? {
-            locked.insert(Target::Invoice(invoice.id()), invoice);
-        }
-    }
     for part in &mut parts {
         let amount = part.amount;
         match part.target {
             Target::Suspense => entries.push((Account::Suspense(payment.id()), -amount)),
             Target::Wallet => entries.push((Account::Wallet(payment.payer()), -amount)),
-            Target::Invoice(_) => {
-                let Some(before) = locked.remove(&part.target) else { return Err(StoreError::Stale) };
+            Target::Invoice(id) => {
+                let Some(before) = invoices.remove(&id) else { return Err(StoreError::Stale) };
                 let booking = before.record().booking_id;
                 let deposit = match before.record().kind {
                     InvoiceKind::Rent => None,
@@ -80,18 +98,8 @@ pub(super) async fn refollow(
     books: &mut Books<'_>,
     refund: &Refund,
 ) -> Result<(), StoreError> {
-    let mut bookings = Vec::new();
-    for part in &refund.record().taken_from {
-        if let Target::Invoice(id) = part.target
-            && let Some(invoice) = uow.invoices().find(id).await?
-        {
-            bookings.push((invoice.record().booking_id, invoice));
-        }
-    }
-    bookings.sort_by_key(|(id, _)| *id);
-    bookings.dedup_by_key(|(id, _)| *id);
     let house = uow.house().await?;
-    for (id, invoice) in bookings {
+    for (id, invoice) in stays_of(uow, refund).await? {
         let stay = uow.stays().find(id).await?.unwrap_or_else(|| gone(&invoice));
         follow_into(uow, books, &house, &stay).await?;
     }

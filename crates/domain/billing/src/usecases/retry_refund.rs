@@ -3,11 +3,12 @@
 use domicile_kernel::{Call, Checks, FieldErrors, Outcome, Permission, StoreError};
 use serde::Deserialize;
 
-use super::refund::RefundError;
+use super::refund::{LOOK_AGAIN, RefundError};
 use crate::{
     Bursar,
+    events::note_retry,
     model::{IllegalRefundMove, RefundId, RefundState},
-    ports::{AccountDetails, GatewayError},
+    ports::{AccountDetails, GatewayError, NewRefund, PaymentGateway, RefundReport, RefundStatus},
     queries::RefundView,
     stays::written,
 };
@@ -30,7 +31,9 @@ impl std::fmt::Debug for RetryRefund {
 }
 
 impl Bursar {
-    /// Tells the gateway an account for a refund that needs attention. The account is not kept.
+    /// Tells the gateway an account for a refund that needs attention. The account is not kept. Before, the gateway is asked
+    /// how the refund stands: an earlier attempt may have reached it whose answer was lost. Where it refuses or does not
+    /// answer, a repeat with the same key tries again.
     pub async fn retry_refund(
         &self,
         call: &Call,
@@ -40,46 +43,72 @@ impl Bursar {
         call.require(Permission::PaymentsRefund)?;
         Self::house(call)?;
         let (account_number, bank_id) = command.check()?;
-        let mut uow = self.uows.begin(call).await?;
+        let (mut uow, repeated) = match self.uows.begin(call).await {
+            Ok(uow) => (uow, false),
+            // It was begun with this key, and came to no end.
+            Err(StoreError::Replayed(kept)) if kept == Outcome::done() => {
+                (self.uows.begin(&Self::finishing(call)).await?, true)
+            }
+            Err(error) => return Err(error.into()),
+        };
         let known = uow.refunds().find(id).await?.ok_or(RefundError::RefundNotFound)?;
         let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(RefundError::PaymentNotFound)?;
         let refund = uow.refunds().lock(id).await?.ok_or(RefundError::RefundNotFound)?;
         let state = refund.record().state;
-        let illegal = IllegalRefundMove { state, attempted: "retried" };
-        let gateway_id = refund.record().gateway_id.clone();
-        let (RefundState::NeedsAttention, Some(gateway_id)) = (state, gateway_id) else { return Err(illegal.into()) };
-        let gateway = self.gateways.find(&payment.record().provider).cloned().ok_or(RefundError::GatewaySilent)?;
-        let asking = self.ask_for(&refund).ok_or(illegal)?;
-        written(uow.refunds().update(&asking).await?, "refunds")?;
-        uow.commit(Outcome::of(&RefundView::of(&asking))).await?;
-
-        let currency = asking.record().amount.currency();
-        let answer = gateway.retry_refund(&gateway_id, &AccountDetails { currency, account_number, bank_id }).await;
-        let report = match answer {
-            Ok(report) => report,
-            Err(error) => {
-                self.leave(call, id).await?;
-                return Err(match error {
-                    GatewayError::Refused { message, .. } => RefundError::GatewayRefused(message),
-                    _ => RefundError::GatewaySilent,
-                });
+        if state != RefundState::NeedsAttention {
+            if repeated {
+                let view = RefundView::of(&refund);
+                uow.commit(Outcome::of(&view)).await?;
+                return Ok(view);
             }
-        };
-        let (_payment, refund) = self.write_report(&Self::finishing(call), id, &report).await?;
-        Ok(RefundView::of(&refund))
-    }
-
-    /// Nobody asks about the refund any more.
-    async fn leave(&self, call: &Call, id: RefundId) -> Result<(), StoreError> {
-        let mut uow = self.uows.begin(&Self::bare(call)).await?;
-        let Some(refund) = uow.refunds().lock(id).await? else { return Ok(()) };
-        let state = refund.record().state;
-        if let Ok(left) = refund.heard(state, None, None, self.ambient.now()) {
-            written(uow.refunds().update(&left).await?, "refunds")?;
-            uow.commit(Outcome::done()).await?;
+            return Err(IllegalRefundMove { state, attempted: "retried" }.into());
         }
-        Ok(())
+        let provider = &payment.record().provider;
+        let gateway = self.gateways.find(provider).cloned();
+        let gateway = gateway.ok_or_else(|| RefundError::NotConfigured { provider: provider.clone() })?;
+        let asking = self.ask_for(&refund).ok_or(RefundError::BeingAsked)?;
+        written(uow.refunds().update(&asking).await?, "refunds")?;
+        note_retry(&mut *uow, &self.ambient, &asking);
+        uow.enqueue(self.refund_job(&asking, LOOK_AGAIN));
+        // That it was begun is all that is kept until the gateway has answered.
+        uow.commit(Outcome::done()).await?;
+
+        let to = AccountDetails { currency: asking.record().amount.currency(), account_number, bank_id };
+        match ask_again(&*gateway, &Self::order_of(&payment, &asking), &to).await {
+            Ok(report) => {
+                // What the store does not take now, the job writes down later.
+                let done = self.write_report(&Self::finishing(call), id, &report).await;
+                Ok(RefundView::of(&done.map_or(asking, |(_payment, refund)| refund)))
+            }
+            Err(error) => {
+                // If the store does not take this, nobody else asks for a while.
+                self.leave(&Self::bare(call), id).await.ok();
+                Err(match error {
+                    GatewayError::Refused { message, .. } => RefundError::GatewayRefused(message),
+                    GatewayError::Unknown => RefundError::GatewayRefused("it knows no such refund".to_owned()),
+                    _ => RefundError::GatewaySilent,
+                })
+            }
+        }
     }
+}
+
+/// Tells the gateway an account, if the refund still needs one; else how the refund stands.
+async fn ask_again(
+    gateway: &dyn PaymentGateway,
+    order: &NewRefund,
+    to: &AccountDetails,
+) -> Result<RefundReport, GatewayError> {
+    let found = match gateway.find_refund(order).await {
+        // A refusal to tell is no word about the refund.
+        Err(GatewayError::Refused { .. }) => return Err(GatewayError::Timeout),
+        found => found?,
+    };
+    if found.status != RefundStatus::NeedsAttention || found.amount != order.amount {
+        return Ok(found);
+    }
+    let gateway_id = found.gateway_id.as_ref().or(order.gateway_id.as_ref()).ok_or(GatewayError::Unknown)?;
+    gateway.retry_refund(gateway_id, to).await
 }
 
 impl RetryRefund {

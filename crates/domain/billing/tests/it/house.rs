@@ -53,6 +53,12 @@ impl House {
         Self { bursar, memory, gateway, ambient, clock, id, people }
     }
 
+    /// The same house, with other gateways.
+    pub(crate) fn with_gateways(&self, gateways: Gateways) -> Bursar {
+        let (memory, ambient) = (Arc::new(self.memory.clone()), self.ambient.clone());
+        Bursar::new(memory.clone(), memory, gateways, Arc::new(PlainPrinter), ambient)
+    }
+
     pub(crate) async fn with_terms(terms: UpdateTerms) -> Self {
         let house = Self::new();
         house.bursar.update_terms(&house.admin(), 0, terms).await.unwrap();

@@ -4,10 +4,12 @@
 
 mod contract;
 mod deposits;
+mod flaky;
 mod house;
 mod payments;
 mod reading;
 mod refunds;
+mod retries;
 mod sequences;
 mod stays;
 mod steps;

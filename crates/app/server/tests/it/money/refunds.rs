@@ -123,8 +123,16 @@ async fn a_refund_that_fails_gives_its_reservation_back_and_one_that_needs_an_ac
     stage.refund(&begun, 1).told().await.refuses(409, "RESOURCE_CONFLICT");
     let path = format!("/api/refunds/{}/retry", text(&told.data()["id"]));
     let account = json!({ "account_number": "0123456789", "bank_id": "9" });
-    let told = stage.app.post(&path).by(&stage.admin).json(account).told().await.is(200);
+    let retry = || stage.app.post(&path).by(&stage.admin).json(account.clone());
+    let told = retry().header("idempotency-key", "named-once").told().await.is(200);
     assert_eq!(told.data()["status"], "completed", "{}", told.text);
+    let again = retry().header("idempotency-key", "named-once").told().await.is(200);
+    assert_eq!((again.data(), again.header("idempotency-replayed")), (told.data(), "true"));
+    retry().told().await.refuses(409, "RESOURCE_CONFLICT");
+    let mut owner = stage.app.owner().await;
+    let named = "SELECT count(*) FROM audit_log WHERE action = 'refund.retry'";
+    assert_eq!(owner.number(named).await, 1, "who named it is in the trail");
+    drop(owner);
     assert_eq!(stage.payment(&begun).await["status"], "refunded");
     stage.the_books_are_right().await;
     stage.app.end().await;

@@ -4,15 +4,21 @@
 use std::sync::Arc;
 
 use domicile_billing::{
-    Bursar, ListPayments, RefundPayment, TopUpWallet,
-    memory::{MemoryGateway, PlainPrinter},
-    model::{InboxState, NewInboxEntry, Payment, PaymentId, PaymentRecord, PaymentState, Purpose},
-    ports::{BillingUows, Gateways, PaymentWritten, Received},
+    BillingJob, Bursar, InitializePayment, JobDone, ListInvoices, ListPayments, RefundPayment, TopUpWallet,
+    UpdateTerms, Work,
+    contract::World,
+    memory::{MemoryGateway, PlainPrinter, RefundMode},
+    model::{
+        BookingId, InboxState, NewInboxEntry, Payment, PaymentId, PaymentRecord, PaymentState, Purpose, StayFacts,
+        StayState,
+    },
+    ports::{BillingUows, Gateways, PaymentWritten, Received, Written},
+    stays::follow,
 };
-use domicile_kernel::{Code, Currency, Fault, Money, Outcome, Page, Role, Scope, StoreError};
+use domicile_kernel::{Call, Code, Currency, Fault, Money, Outcome, Page, Role, Scope, StoreError};
 use domicile_testkit::{barrier::race, store::TestStore};
 
-use super::{Scene, WRONG, books::Pen};
+use super::{Real, Scene, WRONG, books::Pen};
 
 /// How many ask at once, for how much of what.
 const ASKING: usize = 200;
@@ -159,13 +165,19 @@ async fn two_hundred_refunds_of_one_payment_give_no_more_back_than_was_paid() {
         .await;
         let answers = race.assert_overlapped();
         assert!(answers.iter().all(|answer| ["done", "RESOURCE_CONFLICT"].contains(answer)), "{answers:?}");
-        // Whoever was told that it is crowded may have reserved already; the money is what counts.
+        // Whoever met a crowd after the gateway had answered left the rest to the job, as if the time to ask were over.
+        let mut owner = scene.store.owner().await;
+        owner.run("UPDATE refunds SET asking_until = 1 WHERE asking_until IS NOT NULL").await;
+        for refund in bursar.list_refunds(&scene.manager(), id).await.unwrap() {
+            let job = BillingJob { hostel_id: scene.hostel, work: Work::Refund(refund.id) };
+            let done = bursar.perform(&scene.store.call(Scope::System(domicile_kernel::Purpose::Jobs)), job).await;
+            assert_eq!(done.unwrap(), JobDone::Done);
+        }
         let page = Page::first("created_at", false);
         let rows = bursar.list_payments(&scene.manager(), ListPayments::default(), &page).await;
         let payment = rows.unwrap().rows.remove(0);
-        let mut owner = scene.store.owner().await;
-        let pending = pending(&scene).await;
-        assert_eq!(payment.refunded.amount_minor() + pending, COVERED * EACH);
+        assert_eq!((payment.refunded.amount_minor(), pending(&scene).await), (COVERED * EACH, 0));
+        assert_eq!(gateway.calls("refund") as i64, COVERED, "nobody asked twice");
         assert_eq!(gateway.holds(), PAID - payment.refunded.amount_minor(), "the gateway gave back what we say");
         for wrong in WRONG {
             assert_eq!(owner.number(*wrong).await, 0, "{wrong}");
@@ -205,4 +217,123 @@ async fn of_two_hundred_webhooks_that_tell_the_same_one_is_kept() {
         let mut owner = scene.store.owner().await;
         assert_eq!((new, owner.number("SELECT deliveries FROM payment_inbox").await), (1, ASKING as i64));
     }
+}
+
+/// A stay of ten months with a deposit, billed, on a database of its own.
+struct Months {
+    world: Real,
+    manager: Call,
+    booking: BookingId,
+}
+
+impl Months {
+    async fn billed(store: TestStore, bursar: impl FnOnce(&TestStore) -> Bursar) -> (Arc<Self>, Bursar) {
+        let bursar = bursar(&store);
+        let world = Real::of(store).await;
+        let house = world.house(1).await;
+        let (guest, ambient) = (house.members[0], world.store.ambient.clone());
+        let manager = world.store.call_as(guest, Some(Role::Admin), Scope::Hostel(house.id));
+        let terms = UpdateTerms { deposit_percent: Some(100), ..UpdateTerms::default() };
+        bursar.update_terms(&manager, 0, terms).await.unwrap();
+        let stay = StayFacts {
+            booking_id: ambient.id(),
+            guest,
+            check_in: "2026-02-01".parse().unwrap(),
+            check_out: "2026-12-01".parse().unwrap(),
+            monthly_price: Money::new(45_000, Currency::GHS),
+            total_price: Money::new(450_000, Currency::GHS),
+            state: StayState::Holding,
+        };
+        world.put_stay(house.id, &stay).await;
+        let mut uow = BillingUows::begin(&world.store.database, &manager).await.unwrap();
+        follow(&mut *uow, &ambient, &stay).await.unwrap();
+        uow.commit(Outcome::done()).await.unwrap();
+        (Arc::new(Self { world, manager, booking: stay.booking_id }), bursar)
+    }
+
+    async fn deadlocks(&self) -> i64 {
+        let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        self.world.owner.lock().await.number(deadlocks).await
+    }
+}
+
+fn bursar_of(store: &TestStore, gateway: &Arc<MemoryGateway>) -> Bursar {
+    let database = Arc::new(store.database.clone());
+    let gateways = Gateways::new().with(gateway.clone());
+    Bursar::new(database.clone(), database, gateways, Arc::new(PlainPrinter), store.ambient.clone())
+}
+
+/// What could not be given back goes back to its month, and then all months of the stay are looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_of_many_months_that_fail_at_once_never_wait_for_each_other_in_a_circle() {
+    let gateway = Arc::new(MemoryGateway::new("sandbox"));
+    let (months, bursar) = Months::billed(TestStore::postgres().await, |store| bursar_of(store, &gateway)).await;
+    let page = Page { limit: 100, ..Page::first("due_date", false) };
+    let bills = bursar.list_invoices(&months.manager, ListInvoices::default(), &page).await.unwrap().rows;
+    assert_eq!(bills.len(), 11, "ten months and a deposit");
+    let mut paid = Vec::new();
+    for bill in &bills {
+        let command = InitializePayment { invoice_id: Some(bill.id.to_string()), ..InitializePayment::default() };
+        let begun = bursar.initialize_payment(&months.manager, command).await.unwrap();
+        assert!(gateway.pay(&begun.payment.reference));
+        bursar.verify_payment(&months.manager, &begun.payment.reference).await.unwrap();
+        paid.push(begun.payment.id);
+    }
+    gateway.refunds_go(RefundMode::Fails);
+    for _round in 0..5 {
+        let race = race(paid.len(), |number| {
+            let (months, bursar, id) = (months.clone(), bursar.clone(), paid[number]);
+            async move {
+                let command = RefundPayment { amount: None, reason: Some("moved out".to_owned()) };
+                bursar.refund_payment(&months.manager, id, command).await.unwrap().status.as_str()
+            }
+        })
+        .await;
+        let answers = race.assert_overlapped();
+        assert!(answers.iter().all(|answer| *answer == "failed"), "{answers:?}");
+    }
+    assert_eq!(months.deadlocks().await, 0);
+    let mut owner = months.world.owner.lock().await;
+    for wrong in WRONG {
+        assert_eq!(owner.number(*wrong).await, 0, "{wrong}");
+    }
+    let rent = bursar.list_invoices(&months.manager, ListInvoices::default(), &page).await.unwrap().rows;
+    assert!(rent.iter().all(|bill| bill.status.as_str() == "paid"), "everything is where it was");
+}
+
+/// The months of a stay are locked in an order that stays the same when a day to pay is moved.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_months_of_a_stay_are_locked_in_an_order_that_nothing_changes() {
+    let gateway = Arc::new(MemoryGateway::new("sandbox"));
+    let (months, _bursar) = Months::billed(TestStore::postgres().await, |store| bursar_of(store, &gateway)).await;
+    let begin = async || BillingUows::begin(&months.world.store.database, &months.manager).await.unwrap();
+    let mut uow = begin().await;
+    let mut bills = uow.invoices().lock_of_booking(months.booking).await.unwrap();
+    bills.sort_by_key(domicile_billing::model::Invoice::id);
+    let (first, last) = (bills.first().unwrap().clone(), bills.last().unwrap().clone());
+    // The last to be locked is due before the others now.
+    let period = last.record().period;
+    let sooner = last.clone().redated(period, "2026-01-01".parse().unwrap(), months.world.store.ambient.now());
+    assert_eq!(uow.invoices().update(&sooner).await.unwrap(), Written::Written);
+    uow.commit(Outcome::done()).await.unwrap();
+
+    let mut one = begin().await;
+    one.invoices().lock(first.id()).await.unwrap();
+    let all = tokio::spawn({
+        let months = months.clone();
+        async move {
+            let mut uow = BillingUows::begin(&months.world.store.database, &months.manager).await.unwrap();
+            let found = uow.invoices().lock_of_booking(months.booking).await.map(|found| found.len());
+            uow.rollback().await.unwrap();
+            found.unwrap()
+        }
+    });
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while months.world.owner.lock().await.number(waiting).await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    one.invoices().lock(last.id()).await.expect("whoever waits for the first holds no other");
+    one.rollback().await.unwrap();
+    assert_eq!((all.await.unwrap(), months.deadlocks().await), (bills.len(), 0));
 }
