@@ -246,7 +246,9 @@ async fn release(uow: &mut dyn BillingUow, books: &Books<'_>, stay: &StayFacts, 
     let mut record = before.record().clone();
     record.deductions.clear();
     let after = Deposit::from_record(record).holding(-freed, books.now).map_err(broken)?;
-    written(uow.deposits().update(&after).await?, "deposits")
+    written(uow.deposits().update(&after).await?, "deposits")?;
+    tell_deposit(uow, books.ambient, Change::DepositReduced, Some(&before), &after);
+    Ok(())
 }
 
 /// Ends a deposit of which nothing is held and nothing can be paid any more.

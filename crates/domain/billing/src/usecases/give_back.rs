@@ -134,9 +134,15 @@ async fn withdraw(
                 match sources.deposits.get(target) {
                     None => entries.push((Account::RentIncome, *amount)),
                     Some(before) => {
-                        let after = before.clone().holding(-amount, books.now).map_err(broken)?;
+                        let left = before.clone().holding(-amount, books.now).map_err(broken)?;
+                        // With nothing held and nothing to be paid any more there is no deposit.
+                        let (after, change) = if left.held() == 0 && after.open() == 0 {
+                            (before.clone().release(books.now), Change::DepositReleased)
+                        } else {
+                            (left, Change::DepositReduced)
+                        };
                         written(uow.deposits().update(&after).await?, "deposits")?;
-                        tell_deposit(uow, books.ambient, Change::DepositReduced, Some(before), &after);
+                        tell_deposit(uow, books.ambient, change, Some(before), &after);
                         entries.push((Account::DepositLiability(before.record().user_id), *amount));
                     }
                 }

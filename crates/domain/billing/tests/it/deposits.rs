@@ -169,6 +169,46 @@ fn the_longest_list_of_deductions_is_kept_whole_and_told_as_far_as_an_event_has_
 }
 
 #[test]
+fn a_deposit_that_was_given_back_whole_before_the_end_is_none_any_more() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.refund(&paid, Some(5_000)).await;
+        assert_eq!(house.deposit(&stay).await.status.as_str(), "held");
+        assert_eq!(house.events("deposit.reduced").len(), 1);
+        house.refund(&paid, None).await;
+        let deposit = house.deposit(&stay).await;
+        assert_eq!((deposit.status.as_str(), deposit.held), ("released", cedis(0)));
+        assert_eq!(sums(&house.invoices(&stay).await)[0], (0, 0, "void"));
+        // The stay goes its way without one.
+        let longer = StayFacts { total_price: cedis(91_000), ..stay };
+        house.change(&longer).await;
+        house.move_out(&longer).await;
+        assert_eq!(house.deposit(&stay).await, deposit);
+    });
+}
+
+#[test]
+fn a_deposit_of_a_stay_that_is_given_up_is_told_to_the_last_unit() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let stay = house.agreed(0).await;
+        house.pay(&house.invoices(&stay).await[0], None).await;
+        house.give_up(&stay).await;
+        assert_eq!((house.deposit(&stay).await.status.as_str(), house.wallet(0).await), ("released", 45_000));
+        let trail = house.memory.audit_trail();
+        let held = |action: &str| {
+            let entry = trail.iter().find(|entry| entry.action == action).unwrap();
+            let of =
+                |view: &Option<serde_json::Value>| view.as_ref().unwrap()["held"]["amount_minor"].as_i64().unwrap();
+            (of(&entry.before), of(&entry.after))
+        };
+        assert_eq!((held("deposit.reduce"), held("deposit.release")), ((45_000, 0), (0, 0)));
+    });
+}
+
+#[test]
 fn a_refund_of_a_deposit_that_fails_becomes_credit() {
     block_on(async {
         let house = House::with_deposits().await;

@@ -4,7 +4,10 @@ use domicile_billing::memory::Trouble;
 use domicile_kernel::{Call, Fault, IdempotencyKey, Permission};
 use pollster::block_on;
 
-use crate::house::{House, code, paying, refunding, sums};
+use crate::{
+    flaky::FlakyStore,
+    house::{House, code, paying, refunding, sums},
+};
 
 fn keyed(mut call: Call, key: &str) -> Call {
     call.idempotency = Some(IdempotencyKey { key: key.to_owned(), fingerprint: [1; 32] });
@@ -48,6 +51,27 @@ fn a_gateway_that_does_not_answer_leaves_the_payment_open_and_a_repeat_goes_on()
             assert_eq!(kept, again);
         });
     }
+}
+
+#[test]
+fn a_payment_that_was_begun_is_told_whatever_the_store_does_then() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let invoice = &house.invoices(&stay).await[0];
+        let (store, bursar) = FlakyStore::of(&house);
+        let call = keyed(house.student(0), "k");
+        store.fails_after(1);
+        let begun = bursar.initialize_payment(&call, paying(invoice, None)).await.unwrap();
+        assert_eq!(begun.payment.status.as_str(), "pending");
+        assert!(begun.authorization_url.is_some(), "the gateway has told where to go");
+        store.fails_after(usize::MAX);
+        // Nobody else asks the gateway for a while; then it tells the same.
+        house.wait(60);
+        let again = bursar.initialize_payment(&call, paying(invoice, None)).await.unwrap();
+        assert_eq!((again.payment.id, again.authorization_url), (begun.payment.id, begun.authorization_url));
+        assert_eq!(house.gateway.references().len(), 1);
+    });
 }
 
 #[test]
