@@ -27,7 +27,7 @@ pub struct CreateBooking {
     pub room_id: Option<String>,
     /// The first day, `YYYY-MM-DD`, today in the hostel or later. Required.
     pub check_in_date: Option<String>,
-    /// The day of leaving, `YYYY-MM-DD`, at least the hostel's minimum stay later. Required.
+    /// The day of leaving, `YYYY-MM-DD`, at least the hostel's minimum stay and at most 120 months later. Required.
     pub check_out_date: Option<String>,
     /// Whom to call, 2 to 100 characters.
     pub emergency_contact_name: Option<String>,

@@ -145,6 +145,21 @@ fn a_stay_is_at_least_as_long_as_the_house_wants() {
 }
 
 #[test]
+fn a_stay_is_for_at_most_ten_years() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let until = |day: &str| CreateBooking { check_out_date: text(day), ..new_stay(&room) };
+        for day in ["2036-02-02", "9999-12-31"] {
+            let refused = wrong(house.desk.create_booking(&house.student(0), until(day)).await);
+            assert_eq!(refused, ["check_out_date: A stay is for at most 120 months"], "{day}");
+        }
+        let longest = house.desk.create_booking(&house.student(0), until("2036-02-01")).await.unwrap();
+        assert_eq!(longest.total_price, cedis(120 * 45_000));
+    });
+}
+
+#[test]
 fn today_is_the_houses_own() {
     block_on(async {
         let zone = Zone::parse("Pacific/Auckland").unwrap();

@@ -1,6 +1,11 @@
 //! Moving to another bed, extending, cutting short, correcting.
 
-use domicile_booking::{CreateBooking, UpdateBooking, UpdateRoom, model::HouseTerms};
+use domicile_booking::{
+    CreateBooking, UpdateBooking, UpdateRoom,
+    model::{Booking, HouseTerms, StayDates},
+    ports::{BookingUows, BookingWritten},
+};
+use domicile_kernel::Outcome;
 use pollster::block_on;
 
 use crate::house::{House, cedis, code, new_room, new_stay, text, wrong};
@@ -76,6 +81,28 @@ fn a_stay_is_extended_and_cut_short_at_the_agreed_price() {
 }
 
 #[test]
+fn a_stay_that_was_ever_too_long_can_still_be_corrected_and_cut_short() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let stay = house.stay(&room, 0).await;
+        let (desk, manager) = (&house.desk, house.manager());
+        let mut uow = house.memory.begin(&manager).await.unwrap();
+        let mut record = uow.bookings().find(stay.id).await.unwrap().unwrap().record().clone();
+        record.dates = StayDates::new(stay.check_in_date, "2040-02-01".parse().unwrap()).unwrap();
+        record.version = 2;
+        let written = uow.bookings().update(&Booking::from_record(record)).await.unwrap();
+        assert_eq!(written, BookingWritten::Written);
+        uow.commit(Outcome::done()).await.unwrap();
+        let tea = UpdateBooking { special_requests: text("tea"), ..until("2040-02-01") };
+        assert_eq!(desk.update_booking(&manager, stay.id, 2, tea).await.unwrap().version, 3);
+        let refused = wrong(desk.update_booking(&manager, stay.id, 3, until("2039-02-01")).await);
+        assert_eq!(refused, ["check_out_date: A stay is for at most 120 months"]);
+        assert!(desk.update_booking(&manager, stay.id, 3, until("2036-02-01")).await.is_ok());
+    });
+}
+
+#[test]
 fn a_stay_cannot_be_extended_into_somebody_elses_or_its_guests_other_one() {
     block_on(async {
         let house = House::new();
@@ -139,6 +166,8 @@ fn new_days_obey_the_rules_of_days() {
             ("2026-02-01", "soon", "check_out_date: Invalid date format"),
             ("2026-02-01", "2026-02-01", "check_out_date: Check-out date must be after check-in date"),
             ("2026-02-01", "2026-02-27", "check_out_date: Minimum booking duration is 1 month"),
+            ("2026-02-01", "2036-02-02", "check_out_date: A stay is for at most 120 months"),
+            ("2026-02-01", "9999-12-31", "check_out_date: A stay is for at most 120 months"),
         ] {
             assert_eq!(wrong(desk.update_booking(&manager, stay.id, 1, days(check_in, check_out)).await), [want]);
         }
