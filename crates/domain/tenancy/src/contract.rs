@@ -11,7 +11,7 @@ use domicile_kernel::{
 };
 
 use crate::{
-    model::{ClockTime, Hostel, HostelKind, HostelStatus, Registration, Settings, SettingsChange},
+    model::{ClockTime, Hostel, HostelKind, HostelStatus, Proration, Registration, Settings, SettingsChange},
     ports::{TenancyQueries, TenancyUows},
 };
 
@@ -41,6 +41,7 @@ pub async fn all(world: &dyn World) {
     a_hostel_of_another_version_is_stale(world).await;
     settings_of_another_version_are_stale(world).await;
     settings_survive_storage(world).await;
+    what_is_priced_is_told_of_ones_own_hostel(world).await;
     flags_are_put_one_by_one_and_have_defaults(world).await;
     another_hostels_settings_and_flags_are_out_of_reach(world).await;
     lists_are_sorted_and_walked_by_number_and_by_cursor(world).await;
@@ -163,6 +164,7 @@ pub async fn settings_survive_storage(world: &dyn World) {
         quiet_end: ClockTime::new(0, 0),
         registration: Some(Registration::Closed),
         default_country: Some("IN".to_owned()),
+        proration: Some(Proration::WholeMonths),
     };
     let changed = new_settings(&hostel).changed(change, now.plus(Duration::from_micros(1)));
     let mut uow = world.uows().begin(&call).await.unwrap();

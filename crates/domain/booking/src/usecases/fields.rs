@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     model::{EmergencyContact, HouseTerms, StayDates},
-    policy::{self, Quote},
+    policy::{self, PriceRuleName, Quote},
 };
 
 pub(crate) const LOWEST_FLOOR: i64 = -5;
@@ -127,7 +127,8 @@ pub(crate) fn minimum_stay(checks: &mut Checks, dates: StayDates, terms: &HouseT
     ok
 }
 
-/// What the nights cost. A price beyond all numbers is the fault of the dates.
-pub(crate) fn priced(monthly_price: Money, dates: StayDates) -> Result<Quote, FieldErrors> {
-    policy::quote(monthly_price, dates).map_err(|error| FieldErrors::one("check_out_date", "price", error.to_string()))
+/// What the nights cost by a rule. A price beyond all numbers is the fault of the dates.
+pub(crate) fn priced(rule: PriceRuleName, monthly_price: Money, dates: StayDates) -> Result<Quote, FieldErrors> {
+    policy::quote(rule, monthly_price, dates)
+        .map_err(|error| FieldErrors::one("check_out_date", "price", error.to_string()))
 }

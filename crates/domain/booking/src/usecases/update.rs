@@ -80,8 +80,8 @@ from_move!(Refusal, FieldErrors, IllegalMove, VersionConflict, StoreError);
 
 impl FrontDesk {
     /// Changes a booking, of which the caller saw `version`. The guest may correct contact and wishes; bed and dates are for
-    /// those who may change every booking. A changed stay is priced anew: by the monthly price that was agreed, or by the
-    /// new room's.
+    /// those who may change every booking. A changed stay is priced anew: by the rule it was agreed by, at the monthly price
+    /// that was agreed, or the new room's.
     pub async fn update_booking(
         &self,
         call: &Call,
@@ -160,6 +160,8 @@ async fn find_bed(
         return Err(UpdateBookingError::BookingConflict);
     }
     let room = uow.rooms().lock(room_id).await?.ok_or(UpdateBookingError::RoomNotFound)?;
+    let agreed = is.quote.rule;
+    let theirs = room.record().monthly_price;
     // A room that is not let any more takes no new nights, but lets go of old ones.
     if !room.is_open() && (moves || !is.dates.contains(wish.dates)) {
         return Err(UpdateBookingError::RoomUnavailable);
@@ -170,9 +172,8 @@ async fn find_bed(
         NoBed::Unknown => FieldErrors::one("bed_id", "unknown", "There is no such bed in this room").into(),
         NoBed::Taken => UpdateBookingError::RoomUnavailable,
     })?;
-    let agreed = is.quote.rule.monthly_price;
-    let monthly = if room_id == is.room_id { agreed } else { room.record().monthly_price };
-    Ok((room_id, bed, fields::priced(monthly, wish.dates)?))
+    let monthly = if room_id == is.room_id { agreed.monthly_price } else { theirs };
+    Ok((room_id, bed, fields::priced(agreed.name, monthly, wish.dates)?))
 }
 
 /// What was sent, checked against what the booking is.

@@ -3,6 +3,7 @@
 use domicile_booking::{
     CreateBooking, UpdateRoom,
     model::{BookingStatus, HouseTerms},
+    policy::PriceRuleName,
 };
 use domicile_kernel::{Audience, Feature, Flags, Permission, Role, Who, Zone};
 use pollster::block_on;
@@ -156,6 +157,23 @@ fn a_stay_is_for_at_most_ten_years() {
         }
         let longest = house.desk.create_booking(&house.student(0), until("2036-02-01")).await.unwrap();
         assert_eq!(longest.total_price, cedis(120 * 45_000));
+    });
+}
+
+#[test]
+fn a_stay_is_priced_by_the_rule_of_the_house() {
+    block_on(async {
+        for (proration, total) in [
+            (PriceRuleName::CalendarDays, 45_000 + 14_516),
+            (PriceRuleName::ThirtyDays, 45_000 + 15_000),
+            (PriceRuleName::WholeMonths, 90_000),
+        ] {
+            let house = House::with_terms(HouseTerms { proration, ..HouseTerms::default() });
+            let room = house.room("Attic", 1).await;
+            let sent = CreateBooking { check_out_date: text("2026-03-11"), ..new_stay(&room) };
+            let stay = house.desk.create_booking(&house.student(0), sent).await.unwrap();
+            assert_eq!((stay.total_price, stay.price_rule.name), (cedis(total), proration));
+        }
     });
 }
 

@@ -1,8 +1,9 @@
 //! Moving to another bed, extending, cutting short, correcting.
 
 use domicile_booking::{
-    CreateBooking, UpdateBooking, UpdateRoom,
+    CheckOutBooking, CreateBooking, UpdateBooking, UpdateRoom,
     model::{Booking, HouseTerms, StayDates},
+    policy::PriceRuleName,
     ports::{BookingUows, BookingWritten},
 };
 use domicile_kernel::Outcome;
@@ -99,6 +100,33 @@ fn a_stay_that_was_ever_too_long_can_still_be_corrected_and_cut_short() {
         let refused = wrong(desk.update_booking(&manager, stay.id, 3, until("2039-02-01")).await);
         assert_eq!(refused, ["check_out_date: A stay is for at most 120 months"]);
         assert!(desk.update_booking(&manager, stay.id, 3, until("2036-02-01")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_stay_keeps_the_rule_it_was_agreed_by() {
+    block_on(async {
+        let house = House::with_terms(HouseTerms { proration: PriceRuleName::WholeMonths, ..HouseTerms::default() });
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let stay = house.lived_in(&attic, 0).await;
+        house
+            .memory
+            .open_hostel(house.id, HouseTerms { proration: PriceRuleName::ThirtyDays, ..HouseTerms::default() });
+        let (desk, manager) = (&house.desk, house.manager());
+        let longer = desk.update_booking(&manager, stay.id, 3, until("2026-06-11")).await.unwrap();
+        assert_eq!((longer.total_price, longer.price_rule), (cedis(5 * 45_000), stay.price_rule));
+        let moved = desk.update_booking(&manager, stay.id, 4, into(cellar.id)).await.unwrap();
+        assert_eq!((moved.total_price, moved.price_rule), (cedis(5 * 45_000), stay.price_rule));
+        let shorter = desk.update_booking(&manager, stay.id, 5, until("2026-05-02")).await.unwrap();
+        assert_eq!((shorter.total_price, shorter.price_rule), (cedis(4 * 45_000), stay.price_rule));
+        house.go_to("2026-02-11T12:00:00Z");
+        let left = desk.check_out_booking(&manager, stay.id, 6, CheckOutBooking::default()).await.unwrap();
+        assert_eq!((left.total_price, left.price_rule), (cedis(45_000), stay.price_rule), "ten nights");
+
+        let next =
+            CreateBooking { check_in_date: text("2026-03-01"), check_out_date: text("2026-04-11"), ..new_stay(&attic) };
+        let next = desk.create_booking(&house.student(1), next).await.unwrap();
+        assert_eq!((next.total_price, next.price_rule.name), (cedis(60_000), PriceRuleName::ThirtyDays), "a new stay");
     });
 }
 

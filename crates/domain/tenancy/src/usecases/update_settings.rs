@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     events::Happened,
-    model::{ClockTime, Registration, Settings, SettingsChange, SettingsView, bounds},
+    model::{ClockTime, Proration, Registration, Settings, SettingsChange, SettingsView, bounds},
 };
 
 /// Changes some settings; those that are absent stay. At least one.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UpdateSettings {
-    /// What prices are in, ISO 4217.
+    /// What prices are in, ISO 4217. Another one only while the hostel has no room and nothing in its books.
     pub currency: Option<String>,
     /// Where the hostel's days begin, IANA name.
     pub time_zone: Option<String>,
@@ -43,6 +43,8 @@ pub struct UpdateSettings {
     pub registration: Option<String>,
     /// ISO 3166-1 alpha-2, such as `GH`.
     pub default_country: Option<String>,
+    /// `calendar_days`, `thirty_days` or `whole_months`, for stays that are asked for from now on.
+    pub proration: Option<String>,
 }
 
 /// Hours by priority, each 1 to 8,760; those that are absent stay.
@@ -103,7 +105,8 @@ impl UpdateSettings {
             || self.minimum_stay_months.is_some()
             || self.approval_required.is_some()
             || self.registration.is_some()
-            || self.default_country.is_some();
+            || self.default_country.is_some()
+            || self.proration.is_some();
         if beyond_operation { Permission::SettingsUpdate } else { Permission::SettingsOperate }
     }
 
@@ -159,6 +162,7 @@ impl UpdateSettings {
                 Registration::WORDS,
             ),
             default_country: country_of(&mut checks, self.default_country.as_deref()),
+            proration: checks.one_of("proration", self.proration.as_deref(), Proration::parse, Proration::WORDS),
         };
         if checks.is_clean() && change.is_empty() {
             checks.fail("body", "required", json!({}), "Send at least one setting to change");

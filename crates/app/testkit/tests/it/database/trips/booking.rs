@@ -8,7 +8,7 @@ use domicile_booking::{
         Bed, Booking, BookingRecord, BookingState, EmergencyContact, Rearranged, Room, RoomChanges, RoomRecord,
         RoomStatus, StayDates, bed_label,
     },
-    policy,
+    policy::{self, PriceRuleName},
     ports::{BookingUows, BookingWritten, RoomWritten},
 };
 use domicile_kernel::{AccountId, Currency, HostelId, Money, Outcome, Page, Position, Role, Scope, Text};
@@ -51,7 +51,7 @@ fn booking(store: &TestStore, room: &Room, user_id: AccountId, dates: StayDates)
         dates,
         contact: EmergencyContact { name: Some(Text::clean("Efua Quaye")), phone: Some("+233200000001".to_owned()) },
         special_requests: None,
-        quote: policy::quote(room.record().monthly_price, dates).unwrap(),
+        quote: policy::quote(PriceRuleName::CalendarDays, room.record().monthly_price, dates).unwrap(),
         state: BookingState::Approved { at: now, by: None },
         version: 1,
         created_at: now,
