@@ -32,6 +32,9 @@ pub trait World: Send + Sync {
 
     /// An account with an active membership in each of these hostels.
     async fn member_of(&self, hostels: &[HostelId]) -> AccountId;
+
+    /// Makes a room in a hostel.
+    async fn price(&self, hostel: HostelId);
 }
 
 /// Every promise, one after the other.
@@ -172,6 +175,20 @@ pub async fn settings_survive_storage(world: &dyn World) {
     uow.settings().update(&changed, 1).await.unwrap();
     uow.commit(Outcome::done()).await.unwrap();
     assert_eq!(world.queries().settings(&call, hostel.id()).await.unwrap().as_ref(), Some(changed.view()));
+}
+
+/// A hostel with a room has prices, one without has none, and another's are out of reach.
+pub async fn what_is_priced_is_told_of_ones_own_hostel(world: &dyn World) {
+    let now = world.ambient().now();
+    let (bare, priced) = (founded(world, "Bare", now).await, founded(world, "Priced", now).await);
+    world.price(priced.id()).await;
+    for (inside, asked, told) in
+        [(&bare, &bare, false), (&priced, &priced, true), (&bare, &priced, false), (&priced, &bare, false)]
+    {
+        let mut uow = world.uows().begin(&world.call(Scope::Hostel(inside.id()))).await.unwrap();
+        assert_eq!(uow.settings().lock_prices(asked.id()).await.unwrap(), told);
+        uow.rollback().await.unwrap();
+    }
 }
 
 /// A flag is put without touching the others; one that was never put has its default.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt, json},
+    dialect::{IntoStore, corrupt, for_change, json},
     tx::Tx,
     uow::SqlUow,
 };
@@ -16,6 +16,11 @@ use crate::{
 const COLUMNS: &str = "hostel_id, currency, time_zone, minimum_stay_months, approval_required, entry_request_expiry_minutes, \
     pending_hold_hours, booking_deadline_hours, cancellation_deadline_hours, maintenance_sla_hours, quiet_hours, registration, \
     default_country, proration, version, updated_at";
+
+#[derive(FromQueryResult)]
+struct PricedRow {
+    priced: bool,
+}
 
 #[derive(FromQueryResult)]
 struct SettingsRow {
@@ -123,6 +128,24 @@ impl SettingsRepository for SqlUow {
             1 => Ok(()),
             _ => Err(StoreError::Conflict("hostel_settings_pkey".to_owned())),
         }
+    }
+
+    async fn lock_prices(&mut self, hostel: HostelId) -> Result<bool, StoreError> {
+        if self.scope_excludes(hostel) {
+            return Ok(false);
+        }
+        let tx = self.tx()?;
+        let lock = for_change(tx.is_postgres());
+        if !lock.is_empty() {
+            // A statement of its own: one that waited for a room that is being added would not see it. Rooms are added
+            // under a lock on the same row.
+            let sql = format!("SELECT true AS priced FROM hostel_settings WHERE hostel_id = $1{lock}");
+            tx.one::<PricedRow>(&sql, [hostel.uuid().into()]).await.store()?;
+        }
+        let sql = "SELECT EXISTS (SELECT 1 FROM rooms WHERE hostel_id = $1 AND deleted_at IS NULL) \
+                   OR EXISTS (SELECT 1 FROM journals WHERE hostel_id = $1) \
+                   OR EXISTS (SELECT 1 FROM payments WHERE hostel_id = $1) AS priced";
+        Ok(tx.one::<PricedRow>(sql, [hostel.uuid().into()]).await.store()?.is_some_and(|row| row.priced))
     }
 
     async fn update(&mut self, settings: &Settings, seen: i64) -> Result<(), StoreError> {

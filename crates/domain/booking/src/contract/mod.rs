@@ -57,6 +57,7 @@ pub struct House {
 pub async fn all(world: &dyn World) {
     rooms::a_written_room_is_read_back_whole(world).await;
     rooms::a_name_is_taken_without_regard_to_case(world).await;
+    rooms::a_room_of_another_currency_is_not_added(world).await;
     rooms::a_room_is_only_changed_from_the_version_before(world).await;
     rooms::beds_come_and_go_with_the_room_and_past_bookings_stay(world).await;
     rooms::a_deleted_room_is_gone_and_frees_its_name(world).await;

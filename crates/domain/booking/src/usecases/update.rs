@@ -29,7 +29,7 @@ pub struct UpdateBooking {
     pub status: Option<String>,
     /// Why, with `rejected` or `cancelled`; at most 500 characters.
     pub reason: Option<String>,
-    /// Another room; the first free bed there unless `bed_id` names one.
+    /// Another room, priced in the same currency; the first free bed there unless `bed_id` names one.
     pub room_id: Option<String>,
     /// Another bed.
     pub bed_id: Option<String>,
@@ -162,6 +162,11 @@ async fn find_bed(
     let room = uow.rooms().lock(room_id).await?.ok_or(UpdateBookingError::RoomNotFound)?;
     let agreed = is.quote.rule;
     let theirs = room.record().monthly_price;
+    if room_id != is.room_id && theirs.currency() != agreed.monthly_price.currency() {
+        let (stay, room) = (agreed.monthly_price.currency(), theirs.currency());
+        let message = format!("This room is priced in {room}, and the stay in {stay}. Choose a room priced in {stay}.");
+        return Err(FieldErrors::one("room_id", "currency", message).into());
+    }
     // A room that is not let any more takes no new nights, but lets go of old ones.
     if !room.is_open() && (moves || !is.dates.contains(wish.dates)) {
         return Err(UpdateBookingError::RoomUnavailable);

@@ -6,7 +6,7 @@ use domicile_booking::{
     policy::PriceRuleName,
     ports::{BookingUows, BookingWritten},
 };
-use domicile_kernel::Outcome;
+use domicile_kernel::{Currency, Money, Outcome};
 use pollster::block_on;
 
 use crate::house::{House, cedis, code, new_room, new_stay, text, wrong};
@@ -127,6 +127,25 @@ fn a_stay_keeps_the_rule_it_was_agreed_by() {
             CreateBooking { check_in_date: text("2026-03-01"), check_out_date: text("2026-04-11"), ..new_stay(&attic) };
         let next = desk.create_booking(&house.student(1), next).await.unwrap();
         assert_eq!((next.total_price, next.price_rule.name), (cedis(60_000), PriceRuleName::ThirtyDays), "a new stay");
+    });
+}
+
+#[test]
+fn a_stay_does_not_move_into_a_room_of_another_currency() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let stay = house.stay(&attic, 0).await;
+        house.memory.open_hostel(house.id, HouseTerms { currency: Currency::EUR, ..HouseTerms::default() });
+        let euros = Some(Money::new(30_000, Currency::EUR));
+        let abroad = domicile_booking::CreateRoom { monthly_price: euros, ..new_room("Suite", 1) };
+        let suite = house.desk.create_room(&house.manager(), abroad).await.unwrap();
+        let refused = wrong(house.desk.update_booking(&house.manager(), stay.id, 1, into(suite.id)).await);
+        let want = "room_id: This room is priced in EUR, and the stay in GHS. Choose a room priced in GHS.";
+        assert_eq!(refused, [want]);
+        assert_eq!(house.desk.booking(&house.manager(), stay.id).await.unwrap(), stay);
+        assert!(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-07-01")).await.is_ok());
+        assert!(house.desk.update_booking(&house.manager(), stay.id, 2, into(cellar.id)).await.is_ok());
     });
 }
 

@@ -1,7 +1,7 @@
 //! Changing how a hostel is set up (J15).
 
 use domicile_kernel::{
-    Call, Checks, FieldErrors, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
+    Call, Checks, Currency, FieldErrors, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -85,6 +85,12 @@ pub enum UpdateSettingsError {
     /// No such hostel.
     #[error("Hostel not found")]
     NotFound,
+    /// What is priced or booked stays in its currency.
+    #[error(
+        "The hostel has rooms or books in {0}: its currency can be changed only before the first room is made and the first \
+         amount is booked."
+    )]
+    CurrencyInUse(Currency),
     /// Somebody changed them in between.
     #[error(transparent)]
     Version(#[from] VersionConflict),
@@ -93,7 +99,9 @@ pub enum UpdateSettingsError {
     Store(#[from] StoreError),
 }
 
-faults!(UpdateSettingsError: through Refused, Invalid, Version, Store; Self::NotFound => NotFound);
+faults!(UpdateSettingsError: through Refused, Invalid, Version, Store;
+    Self::NotFound => NotFound,
+    Self::CurrencyInUse(_) => ResourceConflict);
 
 impl UpdateSettings {
     /// Which permission the change needs: `settings:update` as soon as one field is not operational, else
@@ -173,7 +181,8 @@ impl UpdateSettings {
 
 impl Tenancy {
     /// Changes the settings of version `version` of the call's hostel. Needs what [`UpdateSettings::needs`] says; a body
-    /// that mixes operational with other settings is refused whole to whoever may only operate.
+    /// that mixes operational with other settings is refused whole to whoever may only operate. The currency stays as it is as
+    /// soon as something is priced or booked in it: wallets and bills would be left in one that the hostel does not show.
     pub async fn update_settings(
         &self,
         call: &Call,
@@ -185,6 +194,10 @@ impl Tenancy {
         let change = command.check()?;
         let mut uow = self.uows.begin(call).await?;
         let settings = uow.settings().find(hostel).await?.ok_or(UpdateSettingsError::NotFound)?;
+        let currency = settings.view().currency;
+        if change.currency.is_some_and(|other| other != currency) && uow.settings().lock_prices(hostel).await? {
+            return Err(UpdateSettingsError::CurrencyInUse(currency));
+        }
         if settings.version() != version {
             return Err(conflict(settings, version));
         }

@@ -96,6 +96,34 @@ fn a_super_admin_changes_all_settings() {
 }
 
 #[test]
+fn the_currency_stays_once_something_is_priced_in_it() {
+    block_on(async {
+        let house = House::build().await;
+        let root = house.as_role(Role::SuperAdmin);
+        let currency = |code: &str| UpdateSettings { currency: Some(code.into()), ..UpdateSettings::default() };
+        let bare = house.tenancy.update_settings(&root, currency("NGN"), 1).await.unwrap();
+        assert_eq!((bare.currency.code(), bare.version), ("NGN", 2), "nothing is priced yet");
+        house.store.price(house.hostel.id).await;
+        let mixed = UpdateSettings { pending_hold_hours: Some(5), ..currency("ghs") };
+        // The version is not looked at: the latest one would be refused as well.
+        for (command, version) in [(currency("GHS"), 2), (currency("GHS"), 1), (mixed, 2)] {
+            let refused = house.tenancy.update_settings(&root, command, version).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceConflict);
+            assert!(refused.to_string().starts_with("The hostel has rooms or books in NGN: "), "{refused}");
+        }
+        assert_eq!(house.tenancy.settings(&root).await.unwrap(), bare, "a refused change changes nothing");
+        let same = UpdateSettings { pending_hold_hours: Some(5), ..currency("NGN") };
+        let same = house.tenancy.update_settings(&root, same, 2).await.unwrap();
+        assert_eq!((same.currency.code(), same.pending_hold_hours, same.version), ("NGN", 5, 3));
+        let elsewhere = house.inside(house.society.id, Some(Role::SuperAdmin));
+        assert!(
+            house.tenancy.update_settings(&elsewhere, currency("EUR"), 1).await.is_ok(),
+            "another hostel's are its own"
+        );
+    });
+}
+
+#[test]
 fn the_rule_of_pricing_is_told_with_the_change_and_an_unknown_one_is_told_all_three() {
     block_on(async {
         let house = House::build().await;
