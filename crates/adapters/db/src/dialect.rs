@@ -32,6 +32,11 @@ pub(crate) fn for_change(postgres: bool) -> &'static str {
     if postgres { " FOR NO KEY UPDATE" } else { "" }
 }
 
+/// How a SELECT holds its rows as they are: others may hold them as well, and nobody changes them until the transaction ends.
+pub(crate) fn for_share(postgres: bool) -> &'static str {
+    if postgres { " FOR SHARE" } else { "" }
+}
+
 /// Joins some columns of all rows of a group into one JSON text, an array of arrays in no order; null or empty for none.
 pub(crate) fn json_rows(postgres: bool, columns: &str) -> String {
     if postgres {

@@ -44,7 +44,8 @@ pub enum RoomWritten {
     Written,
     /// Another room of the hostel has the name.
     NameTaken,
-    /// The room in the store is not the version before this one, or is not there.
+    /// The room in the store is not the version before this one, or is not there; of a new one, the hostel's prices are in
+    /// another currency by now.
     Stale,
 }
 
@@ -58,7 +59,7 @@ pub trait RoomRepository: Send {
     /// the unit of work, for everybody who places, moves or takes away locks the beds first.
     async fn lock(&mut self, id: RoomId) -> Result<Option<Room>, StoreError>;
 
-    /// Writes a new room with its beds. Never answers `Stale`.
+    /// Writes a new room with its beds, if it is priced in the currency of the hostel, which stays the hostel's then.
     async fn insert(&mut self, room: &Room) -> Result<RoomWritten, StoreError>;
 
     /// Writes the room over the version before it, beds included: new ones are added; those that are not in it any more

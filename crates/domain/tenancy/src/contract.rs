@@ -11,7 +11,7 @@ use domicile_kernel::{
 };
 
 use crate::{
-    model::{ClockTime, Hostel, HostelKind, HostelStatus, Registration, Settings, SettingsChange},
+    model::{ClockTime, Hostel, HostelKind, HostelStatus, Proration, Registration, Settings, SettingsChange},
     ports::{TenancyQueries, TenancyUows},
 };
 
@@ -32,6 +32,9 @@ pub trait World: Send + Sync {
 
     /// An account with an active membership in each of these hostels.
     async fn member_of(&self, hostels: &[HostelId]) -> AccountId;
+
+    /// Makes a room in a hostel.
+    async fn price(&self, hostel: HostelId);
 }
 
 /// Every promise, one after the other.
@@ -41,6 +44,7 @@ pub async fn all(world: &dyn World) {
     a_hostel_of_another_version_is_stale(world).await;
     settings_of_another_version_are_stale(world).await;
     settings_survive_storage(world).await;
+    what_is_priced_is_told_of_ones_own_hostel(world).await;
     flags_are_put_one_by_one_and_have_defaults(world).await;
     another_hostels_settings_and_flags_are_out_of_reach(world).await;
     lists_are_sorted_and_walked_by_number_and_by_cursor(world).await;
@@ -163,6 +167,7 @@ pub async fn settings_survive_storage(world: &dyn World) {
         quiet_end: ClockTime::new(0, 0),
         registration: Some(Registration::Closed),
         default_country: Some("IN".to_owned()),
+        proration: Some(Proration::WholeMonths),
     };
     let changed = new_settings(&hostel).changed(change, now.plus(Duration::from_micros(1)));
     let mut uow = world.uows().begin(&call).await.unwrap();
@@ -170,6 +175,20 @@ pub async fn settings_survive_storage(world: &dyn World) {
     uow.settings().update(&changed, 1).await.unwrap();
     uow.commit(Outcome::done()).await.unwrap();
     assert_eq!(world.queries().settings(&call, hostel.id()).await.unwrap().as_ref(), Some(changed.view()));
+}
+
+/// A hostel with a room has prices, one without has none, and another's are out of reach.
+pub async fn what_is_priced_is_told_of_ones_own_hostel(world: &dyn World) {
+    let now = world.ambient().now();
+    let (bare, priced) = (founded(world, "Bare", now).await, founded(world, "Priced", now).await);
+    world.price(priced.id()).await;
+    for (inside, asked, told) in
+        [(&bare, &bare, false), (&priced, &priced, true), (&bare, &priced, false), (&priced, &bare, false)]
+    {
+        let mut uow = world.uows().begin(&world.call(Scope::Hostel(inside.id()))).await.unwrap();
+        assert_eq!(uow.settings().lock_prices(asked.id()).await.unwrap(), told);
+        uow.rollback().await.unwrap();
+    }
 }
 
 /// A flag is put without touching the others; one that was never put has its default.

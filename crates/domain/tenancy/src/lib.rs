@@ -49,7 +49,7 @@ pub mod queries;
 pub mod usecases;
 
 pub use model::{
-    ClockTime, FlagsView, Hostel, HostelKind, HostelStatus, HostelView, QuietHours, Registration, Settings,
+    ClockTime, FlagsView, Hostel, HostelKind, HostelStatus, HostelView, Proration, QuietHours, Registration, Settings,
     SettingsView, SlaHours,
 };
 pub use ports::{FlagRepository, HostelRepository, SettingsRepository, TenancyQueries, TenancyUow, TenancyUows};

@@ -1,7 +1,10 @@
 //! This context's ports in memory: for an embedder's tests and our own. A writing unit of work holds the whole store for
 //! its life, as SQLite's writer does, works on a copy, and puts the copy in place when it commits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_lock::{Mutex, MutexGuardArc};
 use async_trait::async_trait;
@@ -32,6 +35,7 @@ struct Stored {
     settings: BTreeMap<HostelId, Settings>,
     flags: BTreeMap<(HostelId, &'static str), FlagRow>,
     members: Vec<(AccountId, HostelId)>,
+    priced: BTreeSet<HostelId>,
     events: Vec<NewEvent>,
     audit: Vec<AuditEntry>,
     jobs: Vec<NewJob>,
@@ -76,6 +80,11 @@ impl MemoryTenancy {
     /// Makes an account a member of a hostel, which this context only reads.
     pub async fn enrol(&self, account: AccountId, hostel: HostelId) {
         self.0.lock().await.members.push((account, hostel));
+    }
+
+    /// Says that something of a hostel is priced or booked, which this context only asks.
+    pub async fn price(&self, hostel: HostelId) {
+        self.0.lock().await.priced.insert(hostel);
     }
 
     /// The events of all commits, in order.
@@ -207,6 +216,10 @@ impl SettingsRepository for MemoryUow {
         }
         self.draft.settings.insert(settings.hostel(), settings.clone());
         Ok(())
+    }
+
+    async fn lock_prices(&mut self, hostel: HostelId) -> Result<bool, StoreError> {
+        Ok(self.draft.priced.contains(&hostel) && reaches(self.scope, hostel))
     }
 
     async fn update(&mut self, settings: &Settings, seen: i64) -> Result<(), StoreError> {

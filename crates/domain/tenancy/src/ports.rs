@@ -27,6 +27,11 @@ pub trait SettingsRepository: Send {
     /// Adds the settings of a new hostel. `Conflict` when it has some.
     async fn insert(&mut self, settings: &Settings) -> Result<(), StoreError>;
 
+    /// Whether anything is priced or booked in the hostel's currency: a room that is not deleted, a journal in its ledger, or
+    /// a payment, which may become one late. Asked in the scope of the hostel. Holds the settings, so that no room is
+    /// added before this unit of work ends.
+    async fn lock_prices(&mut self, hostel: HostelId) -> Result<bool, StoreError>;
+
     /// Writes changed settings over those of version `seen`. `Stale` when they have another version or are out of reach.
     async fn update(&mut self, settings: &Settings, seen: i64) -> Result<(), StoreError>;
 }

@@ -19,6 +19,7 @@ use super::{
     allocations, currency, deposits, invoices, is_installation, lists, out_of_scope, payments, refunds, stays, terms,
 };
 use crate::{
+    booking::price_rule,
     database::Database,
     dialect::{IntoStore, corrupt, id_text},
     read::SqlRead,
@@ -57,6 +58,7 @@ struct MovementRow {
 struct PriceRow {
     price_minor: i64,
     price_currency: String,
+    proration: String,
 }
 
 #[derive(FromQueryResult)]
@@ -279,13 +281,15 @@ impl BillingQueries for Database {
         check_out: HostelDay,
     ) -> Result<Option<Offer>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let sql =
-            "SELECT price_minor, price_currency FROM rooms WHERE hostel_id = $1 AND id = $2 AND deleted_at IS NULL";
+        let sql = "SELECT r.price_minor, r.price_currency, s.proration FROM rooms r \
+                   JOIN hostel_settings s ON s.hostel_id = r.hostel_id \
+                   WHERE r.hostel_id = $1 AND r.id = $2 AND r.deleted_at IS NULL";
         let row = read.tx.one::<PriceRow>(sql, [read.hostel()?.uuid().into(), room.uuid().into()]).await.store()?;
         let Some(row) = row else { return Ok(None) };
         let monthly_price = Money::new(row.price_minor, currency(&row.price_currency, "rooms.price_currency")?);
         let dates = StayDates::new(check_in, check_out).map_err(|error| StoreError::Other(error.into()))?;
-        let quote = policy::quote(monthly_price, dates).map_err(|error| StoreError::Other(error.into()))?;
+        let rule = price_rule(&row.proration)?;
+        let quote = policy::quote(rule, monthly_price, dates).map_err(|error| StoreError::Other(error.into()))?;
         Ok(Some(Offer { monthly_price, total_price: quote.total }))
     }
 

@@ -8,6 +8,7 @@ mod rooms;
 use async_trait::async_trait;
 use domicile_booking::{
     model::HouseTerms,
+    policy::PriceRuleName,
     ports::{BookingRepository, BookingUow, BookingUows, People, RoomRepository, StayAccounts},
 };
 use domicile_kernel::{Call, Currency, StoreError, Zone};
@@ -31,6 +32,7 @@ struct TermsRow {
     pending_hold_hours: i64,
     booking_deadline_hours: i64,
     cancellation_deadline_hours: i64,
+    proration: String,
 }
 
 impl TermsRow {
@@ -47,8 +49,14 @@ impl TermsRow {
                 self.cancellation_deadline_hours,
                 "hostel_settings.cancellation_deadline_hours",
             )?,
+            proration: price_rule(&self.proration)?,
         })
     }
+}
+
+/// The rule that a hostel prices by, as its settings name it.
+pub(crate) fn price_rule(name: &str) -> Result<PriceRuleName, StoreError> {
+    PriceRuleName::parse(name).ok_or_else(|| corrupt("hostel_settings.proration"))
 }
 
 #[async_trait]
@@ -71,7 +79,7 @@ impl BookingUow for SqlUow {
 
     async fn terms(&mut self) -> Result<HouseTerms, StoreError> {
         let sql = "SELECT currency, time_zone, minimum_stay_months, approval_required, pending_hold_hours, \
-                   booking_deadline_hours, cancellation_deadline_hours FROM hostel_settings WHERE hostel_id = $1";
+                   booking_deadline_hours, cancellation_deadline_hours, proration FROM hostel_settings WHERE hostel_id = $1";
         let row = self.tx()?.one::<TermsRow>(sql, [self.hostel()?.uuid().into()]).await.store()?;
         row.ok_or_else(|| corrupt("the settings of a hostel"))?.terms()
     }
@@ -81,5 +89,17 @@ impl BookingUow for SqlUow {
 impl BookingUows for Database {
     async fn begin(&self, call: &Call) -> Result<Box<dyn BookingUow>, StoreError> {
         Ok(Box::new(SqlUow::begin(self, call).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domicile_tenancy::Proration;
+
+    use super::*;
+
+    #[test]
+    fn what_a_hostel_can_set_is_what_stays_can_be_priced_by() {
+        assert_eq!(PriceRuleName::ALL.map(PriceRuleName::as_str), Proration::WORDS);
     }
 }

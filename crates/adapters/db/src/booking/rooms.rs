@@ -12,7 +12,7 @@ use sea_orm::{DbErr, FromQueryResult, JsonValue, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt, for_update, is_among, json},
+    dialect::{IntoStore, corrupt, for_share, for_update, is_among, json},
     tx::Tx,
     uow::SqlUow,
 };
@@ -197,13 +197,19 @@ impl RoomRepository for SqlUow {
 
     async fn insert(&mut self, room: &Room) -> Result<RoomWritten, StoreError> {
         let hostel = self.hostel()?;
-        let sql = "INSERT INTO rooms (hostel_id, id, name, name_key, room_type, floor, bed_count, price_minor, \
-                   price_currency, amenities, description, status, version, updated_at, created_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
+        // The settings are held, so that the currency is the hostel's until the room is there to keep it.
+        let hold = for_share(self.tx()?.is_postgres());
+        let sql = format!(
+            "INSERT INTO rooms (hostel_id, id, name, name_key, room_type, floor, bed_count, price_minor, price_currency, \
+             amenities, description, status, version, updated_at, created_at) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 FROM hostel_settings \
+             WHERE hostel_id = $1 AND currency = $9{hold} ON CONFLICT DO NOTHING"
+        );
         let mut row = values(hostel, room)?;
         row.push(room.record().created_at.micros().into());
-        if self.tx()?.run(sql, row).await.store()? == 0 {
-            return Ok(RoomWritten::NameTaken);
+        if self.tx()?.run(&sql, row).await.store()? == 0 {
+            let taken = self.room_name_is_taken(hostel, room).await?;
+            return Ok(if taken { RoomWritten::NameTaken } else { RoomWritten::Stale });
         }
         let beds: Vec<_> = room.record().beds.iter().enumerate().collect();
         add_beds(self.tx()?, hostel, room.id(), &beds).await?;

@@ -2,20 +2,25 @@
 
 use async_trait::async_trait;
 use domicile_kernel::{Currency, HostelId, Instant, StoreError, Zone};
-use domicile_tenancy::{Registration, Settings, SettingsRepository, SettingsView};
+use domicile_tenancy::{Proration, Registration, Settings, SettingsRepository, SettingsView};
 use sea_orm::{FromQueryResult, JsonValue, Value};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    dialect::{IntoStore, corrupt, json},
+    dialect::{IntoStore, corrupt, for_change, json},
     tx::Tx,
     uow::SqlUow,
 };
 
 const COLUMNS: &str = "hostel_id, currency, time_zone, minimum_stay_months, approval_required, entry_request_expiry_minutes, \
     pending_hold_hours, booking_deadline_hours, cancellation_deadline_hours, maintenance_sla_hours, quiet_hours, registration, \
-    default_country, version, updated_at";
+    default_country, proration, version, updated_at";
+
+#[derive(FromQueryResult)]
+struct PricedRow {
+    priced: bool,
+}
 
 #[derive(FromQueryResult)]
 struct SettingsRow {
@@ -32,6 +37,7 @@ struct SettingsRow {
     quiet_hours: JsonValue,
     registration: String,
     default_country: String,
+    proration: String,
     version: i64,
     updated_at: i64,
 }
@@ -67,6 +73,7 @@ impl SettingsRow {
             registration: Registration::parse(&self.registration)
                 .ok_or_else(|| corrupt("hostel_settings.registration"))?,
             default_country: self.default_country,
+            proration: Proration::parse(&self.proration).ok_or_else(|| corrupt("hostel_settings.proration"))?,
             version: self.version,
             updated_at: Instant::from_micros(self.updated_at),
         })
@@ -94,6 +101,7 @@ fn values(view: &SettingsView) -> Result<Vec<Value>, StoreError> {
         json(&view.quiet_hours)?,
         view.registration.as_str().into(),
         view.default_country.as_str().into(),
+        view.proration.as_str().into(),
         view.version.into(),
         view.updated_at.micros().into(),
     ])
@@ -112,7 +120,7 @@ impl SettingsRepository for SqlUow {
         let view = settings.view();
         let sql = format!(
             "INSERT INTO hostel_settings ({COLUMNS}, created_at) \
-             VALUES ($15, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14) ON CONFLICT DO NOTHING"
+             VALUES ($16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) ON CONFLICT DO NOTHING"
         );
         let mut row = values(view)?;
         row.push(view.hostel_id.uuid().into());
@@ -120,6 +128,24 @@ impl SettingsRepository for SqlUow {
             1 => Ok(()),
             _ => Err(StoreError::Conflict("hostel_settings_pkey".to_owned())),
         }
+    }
+
+    async fn lock_prices(&mut self, hostel: HostelId) -> Result<bool, StoreError> {
+        if self.scope_excludes(hostel) {
+            return Ok(false);
+        }
+        let tx = self.tx()?;
+        let lock = for_change(tx.is_postgres());
+        if !lock.is_empty() {
+            // A statement of its own: one that waited for a room that is being added would not see it. Rooms are added
+            // under a lock on the same row.
+            let sql = format!("SELECT true AS priced FROM hostel_settings WHERE hostel_id = $1{lock}");
+            tx.one::<PricedRow>(&sql, [hostel.uuid().into()]).await.store()?;
+        }
+        let sql = "SELECT EXISTS (SELECT 1 FROM rooms WHERE hostel_id = $1 AND deleted_at IS NULL) \
+                   OR EXISTS (SELECT 1 FROM journals WHERE hostel_id = $1) \
+                   OR EXISTS (SELECT 1 FROM payments WHERE hostel_id = $1) AS priced";
+        Ok(tx.one::<PricedRow>(sql, [hostel.uuid().into()]).await.store()?.is_some_and(|row| row.priced))
     }
 
     async fn update(&mut self, settings: &Settings, seen: i64) -> Result<(), StoreError> {
@@ -130,7 +156,8 @@ impl SettingsRepository for SqlUow {
         let sql = "UPDATE hostel_settings SET currency = $1, time_zone = $2, minimum_stay_months = $3, approval_required = $4, \
                    entry_request_expiry_minutes = $5, pending_hold_hours = $6, booking_deadline_hours = $7, \
                    cancellation_deadline_hours = $8, maintenance_sla_hours = $9, quiet_hours = $10, registration = $11, \
-                   default_country = $12, version = $13, updated_at = $14 WHERE hostel_id = $15 AND version = $16";
+                   default_country = $12, proration = $13, version = $14, updated_at = $15 \
+                   WHERE hostel_id = $16 AND version = $17";
         let mut row = values(view)?;
         row.extend([view.hostel_id.uuid().into(), seen.into()]);
         match self.tx()?.run(sql, row).await.store()? {

@@ -8,7 +8,7 @@ use super::{Stage, World, bed_of, end, later, nights};
 use crate::{
     BookingView,
     model::{Booking, BookingState, BookingStatus, EmergencyContact, Rearranged, StayDates},
-    policy,
+    policy::{self, PriceRuleName},
     ports::BookingWritten,
 };
 
@@ -52,6 +52,19 @@ pub(super) async fn a_written_booking_is_read_back_whole_in_every_state(world: &
     assert_eq!(uow.bookings().find(stage.ambient.id()).await.unwrap(), None);
     assert_eq!(uow.bookings().lock(stage.ambient.id()).await.unwrap(), None);
     end(uow, false).await;
+}
+
+pub(super) async fn each_rule_of_pricing_is_kept_with_its_stay(world: &dyn World) {
+    let stage = Stage::set(world).await;
+    let room = stage.written_room("Attic", 1).await;
+    for (month, rule) in (1..).zip(PriceRuleName::ALL) {
+        let stay = nights(&format!("2026-{month:02}-01"), &format!("2026-{month:02}-11"));
+        let mut record = stage.booking(&room, 0, 1, stay).record().clone();
+        record.quote = policy::quote(rule, room.record().monthly_price, stay).unwrap();
+        let booking = Booking::from_record(record);
+        assert_eq!(stage.insert(&booking).await, BookingWritten::Written);
+        assert_eq!(stage.stored(&booking).await, Some(booking));
+    }
 }
 
 pub(super) async fn inserting_over_a_held_bed_is_refused(world: &dyn World) {
@@ -127,7 +140,7 @@ fn moved(booking: &Booking, room: &crate::model::Room, bed: usize, dates: StayDa
         room_id: room.id(),
         bed_id: bed_of(room, bed),
         dates,
-        quote: policy::quote(room.record().monthly_price, dates).unwrap(),
+        quote: policy::quote(booking.record().quote.rule.name, room.record().monthly_price, dates).unwrap(),
         contact: is.contact.clone(),
         special_requests: is.special_requests.clone(),
     };

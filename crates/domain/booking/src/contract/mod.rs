@@ -21,7 +21,7 @@ use crate::{
         Bed, BedId, Booking, BookingRecord, BookingState, EmergencyContact, HouseTerms, Room, RoomRecord, RoomStatus,
         StayDates, bed_label,
     },
-    policy,
+    policy::{self, PriceRuleName},
     ports::{BookingUow, BookingUows, BookingWritten, RoomWritten},
     queries::BookingQueries,
 };
@@ -57,11 +57,13 @@ pub struct House {
 pub async fn all(world: &dyn World) {
     rooms::a_written_room_is_read_back_whole(world).await;
     rooms::a_name_is_taken_without_regard_to_case(world).await;
+    rooms::a_room_of_another_currency_is_not_added(world).await;
     rooms::a_room_is_only_changed_from_the_version_before(world).await;
     rooms::beds_come_and_go_with_the_room_and_past_bookings_stay(world).await;
     rooms::a_deleted_room_is_gone_and_frees_its_name(world).await;
     rooms::one_hostel_never_sees_the_rooms_of_another(world).await;
     bookings::a_written_booking_is_read_back_whole_in_every_state(world).await;
+    bookings::each_rule_of_pricing_is_kept_with_its_stay(world).await;
     bookings::inserting_over_a_held_bed_is_refused(world).await;
     bookings::inserting_a_second_stay_of_one_person_is_refused(world).await;
     bookings::touching_nights_and_ended_stays_are_in_nobodys_way(world).await;
@@ -153,7 +155,7 @@ impl<'a> Stage<'a> {
             dates: nights,
             contact: EmergencyContact::default(),
             special_requests: None,
-            quote: policy::quote(room.record().monthly_price, nights).unwrap(),
+            quote: policy::quote(PriceRuleName::CalendarDays, room.record().monthly_price, nights).unwrap(),
             state: BookingState::Approved { at: now, by: None },
             version: 1,
             created_at: now,

@@ -47,6 +47,16 @@ pub(super) async fn a_name_is_taken_without_regard_to_case(world: &dyn World) {
     end(uow, true).await;
 }
 
+pub(super) async fn a_room_of_another_currency_is_not_added(world: &dyn World) {
+    let stage = Stage::set(world).await;
+    let mut abroad = stage.room("Attic", 1).record().clone();
+    abroad.monthly_price = Money::new(45_000, Currency::EUR);
+    let mut uow = stage.begin().await;
+    assert_eq!(uow.rooms().insert(&Room::from_record(abroad)).await.unwrap(), RoomWritten::Stale);
+    end(uow, false).await;
+    stage.written_room("Attic", 1).await;
+}
+
 pub(super) async fn a_room_is_only_changed_from_the_version_before(world: &dyn World) {
     let stage = Stage::set(world).await;
     let room = stage.written_room("Attic", 2).await;

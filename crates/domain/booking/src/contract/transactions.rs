@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{House, Stage, World, end};
 use crate::{
     model::HouseTerms,
+    policy::PriceRuleName,
     ports::{BookingUows, RoomWritten},
 };
 
@@ -18,6 +19,7 @@ pub(super) async fn the_terms_are_the_hostels_own(world: &dyn World) {
         pending_hold_hours: 5,
         booking_deadline_hours: 6,
         cancellation_deadline_hours: 7,
+        proration: PriceRuleName::ThirtyDays,
     };
     let house: House = world.house(terms.clone(), 1).await;
     let stage = Stage { world, ambient: world.ambient(), house };

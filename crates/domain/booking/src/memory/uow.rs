@@ -149,6 +149,10 @@ impl RoomRepository for MemoryUow {
     }
 
     async fn insert(&mut self, room: &Room) -> Result<RoomWritten, StoreError> {
+        let terms = self.state.houses.get(&self.hostel);
+        if terms.is_some_and(|terms| terms.currency != room.record().monthly_price.currency()) {
+            return Ok(RoomWritten::Stale);
+        }
         Ok(self.write_room(room))
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domicile_kernel::{Currency, HostelDay, Instant, Zone};
 
+use crate::policy::PriceRuleName;
+
 /// What a hostel has decided about bookings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HouseTerms {
@@ -21,6 +23,8 @@ pub struct HouseTerms {
     pub booking_deadline_hours: u32,
     /// How many hours before the check-in day the guest's own right to cancel ends.
     pub cancellation_deadline_hours: u32,
+    /// The rule by which new stays are priced.
+    pub proration: PriceRuleName,
 }
 
 impl HouseTerms {
@@ -61,6 +65,7 @@ impl Default for HouseTerms {
             pending_hold_hours: 72,
             booking_deadline_hours: 0,
             cancellation_deadline_hours: 24,
+            proration: PriceRuleName::CalendarDays,
         }
     }
 }

@@ -22,8 +22,8 @@ pub struct CheckOutBooking {
 
 impl FrontDesk {
     /// The guest of a stay, of which the caller saw `version`, moves out, whenever that is: the bed is free again. Before
-    /// the day that was agreed the stay is cut short and priced anew, by the monthly price that was agreed, unless the whole
-    /// of it is to be billed.
+    /// the day that was agreed the stay is cut short and priced anew, by the rule and the monthly price that were agreed, unless
+    /// the whole of it is to be billed.
     pub async fn check_out_booking(
         &self,
         call: &Call,
@@ -37,9 +37,10 @@ impl FrontDesk {
             booking.permit(Move::CheckOut)?;
             let dates = booking.dates();
             let used = if whole { dates } else { dates.left_on(on.terms.today(on.now)) };
+            let agreed = booking.record().quote;
             let quote = match used == dates {
-                true => booking.record().quote,
-                false => fields::priced(booking.record().quote.rule.monthly_price, used)?,
+                true => agreed,
+                false => fields::priced(agreed.rule.name, agreed.rule.monthly_price, used)?,
             };
             Ok(booking.check_out(used, quote, on.now)?)
         })

@@ -27,7 +27,7 @@ pub struct CreateBooking {
     pub room_id: Option<String>,
     /// The first day, `YYYY-MM-DD`, today in the hostel or later. Required.
     pub check_in_date: Option<String>,
-    /// The day of leaving, `YYYY-MM-DD`, at least the hostel's minimum stay later. Required.
+    /// The day of leaving, `YYYY-MM-DD`, at least the hostel's minimum stay and at most 120 months later. Required.
     pub check_out_date: Option<String>,
     /// Whom to call, 2 to 100 characters.
     pub emergency_contact_name: Option<String>,
@@ -91,7 +91,7 @@ impl FrontDesk {
         if let Some(closes) = terms.booking_closes(wish.dates.check_in()).filter(|closes| *closes < now) {
             return Err(CreateBookingError::DeadlinePassed(closes));
         }
-        let (room_id, bed_id, quote) = find_bed(&mut *uow, &wish).await?;
+        let (room_id, bed_id, quote) = find_bed(&mut *uow, &wish, &terms).await?;
 
         let state = if terms.approval_required {
             BookingState::Pending { hold_until: terms.hold_until(now) }
@@ -141,7 +141,11 @@ impl FrontDesk {
 }
 
 /// Locks the person and then the beds, looks, and picks a bed: from here to the commit nobody else can.
-async fn find_bed(uow: &mut dyn BookingUow, wish: &Wish) -> Result<(RoomId, BedId, Quote), CreateBookingError> {
+async fn find_bed(
+    uow: &mut dyn BookingUow,
+    wish: &Wish,
+    terms: &HouseTerms,
+) -> Result<(RoomId, BedId, Quote), CreateBookingError> {
     if !uow.people().lock_member(wish.guest).await? {
         let message = "This person is not an active member of the hostel";
         return Err(FieldErrors::one("user_id", "member", message).into());
@@ -158,7 +162,7 @@ async fn find_bed(uow: &mut dyn BookingUow, wish: &Wish) -> Result<(RoomId, BedI
         NoBed::Unknown => FieldErrors::one("bed_id", "unknown", "There is no such bed in this room").into(),
         NoBed::Taken => CreateBookingError::RoomUnavailable,
     })?;
-    let quote = fields::priced(room.record().monthly_price, wish.dates)?;
+    let quote = fields::priced(terms.proration, room.record().monthly_price, wish.dates)?;
     Ok((wish.room, bed, quote))
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     model::{EmergencyContact, HouseTerms, StayDates},
-    policy::{self, Quote},
+    policy::{self, PriceRuleName, Quote},
 };
 
 pub(crate) const LOWEST_FLOOR: i64 = -5;
@@ -13,6 +13,8 @@ pub(crate) const HIGHEST_FLOOR: i64 = 200;
 pub(crate) const MOST_BEDS: i64 = 100;
 pub(crate) const MOST_AMENITIES: usize = 50;
 pub(crate) const AMENITY_CHARS: usize = 50;
+/// The longest stay, in months from the check-in day.
+pub(crate) const MOST_MONTHS: i64 = 120;
 
 const CHECK_IN_PASSED: &str = "Check-in date must be today or in the future";
 
@@ -95,10 +97,17 @@ pub(crate) fn check_in_date(checks: &mut Checks, value: Option<&str>, today: Hos
     ok.then_some(day)
 }
 
-/// The nights between two days, if there is one.
+/// The nights between two days, if there is one and they are not too many: a stay has a bill for each of its months.
 pub(crate) fn nights(checks: &mut Checks, check_in: HostelDay, check_out: HostelDay) -> Option<StayDates> {
     match StayDates::new(check_in, check_out) {
-        Ok(dates) => Some(dates),
+        Ok(dates) => {
+            let ok = check_out <= check_in.plus_months(MOST_MONTHS);
+            if !ok {
+                let message = format!("A stay is for at most {MOST_MONTHS} months");
+                checks.fail("check_out_date", "max_months", json!({ "max": MOST_MONTHS }), message);
+            }
+            ok.then_some(dates)
+        }
         Err(empty) => {
             checks.fail("check_out_date", "after", json!({ "after": check_in }), empty.to_string());
             None
@@ -118,7 +127,8 @@ pub(crate) fn minimum_stay(checks: &mut Checks, dates: StayDates, terms: &HouseT
     ok
 }
 
-/// What the nights cost. A price beyond all numbers is the fault of the dates.
-pub(crate) fn priced(monthly_price: Money, dates: StayDates) -> Result<Quote, FieldErrors> {
-    policy::quote(monthly_price, dates).map_err(|error| FieldErrors::one("check_out_date", "price", error.to_string()))
+/// What the nights cost by a rule. A price beyond all numbers is the fault of the dates.
+pub(crate) fn priced(rule: PriceRuleName, monthly_price: Money, dates: StayDates) -> Result<Quote, FieldErrors> {
+    policy::quote(rule, monthly_price, dates)
+        .map_err(|error| FieldErrors::one("check_out_date", "price", error.to_string()))
 }

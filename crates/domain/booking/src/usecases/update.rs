@@ -29,13 +29,13 @@ pub struct UpdateBooking {
     pub status: Option<String>,
     /// Why, with `rejected` or `cancelled`; at most 500 characters.
     pub reason: Option<String>,
-    /// Another room; the first free bed there unless `bed_id` names one.
+    /// Another room, priced in the same currency; the first free bed there unless `bed_id` names one.
     pub room_id: Option<String>,
     /// Another bed.
     pub bed_id: Option<String>,
     /// Another first day, before the guest has moved in.
     pub check_in_date: Option<String>,
-    /// Another day of leaving.
+    /// Another day of leaving, at most 120 months after check-in.
     pub check_out_date: Option<String>,
     /// Whom to call, 2 to 100 characters.
     pub emergency_contact_name: Option<String>,
@@ -80,8 +80,8 @@ from_move!(Refusal, FieldErrors, IllegalMove, VersionConflict, StoreError);
 
 impl FrontDesk {
     /// Changes a booking, of which the caller saw `version`. The guest may correct contact and wishes; bed and dates are for
-    /// those who may change every booking. A changed stay is priced anew: by the monthly price that was agreed, or by the
-    /// new room's.
+    /// those who may change every booking. A changed stay is priced anew: by the rule it was agreed by, at the monthly price
+    /// that was agreed, or the new room's.
     pub async fn update_booking(
         &self,
         call: &Call,
@@ -160,6 +160,13 @@ async fn find_bed(
         return Err(UpdateBookingError::BookingConflict);
     }
     let room = uow.rooms().lock(room_id).await?.ok_or(UpdateBookingError::RoomNotFound)?;
+    let agreed = is.quote.rule;
+    let theirs = room.record().monthly_price;
+    if room_id != is.room_id && theirs.currency() != agreed.monthly_price.currency() {
+        let (stay, room) = (agreed.monthly_price.currency(), theirs.currency());
+        let message = format!("This room is priced in {room}, and the stay in {stay}. Choose a room priced in {stay}.");
+        return Err(FieldErrors::one("room_id", "currency", message).into());
+    }
     // A room that is not let any more takes no new nights, but lets go of old ones.
     if !room.is_open() && (moves || !is.dates.contains(wish.dates)) {
         return Err(UpdateBookingError::RoomUnavailable);
@@ -170,9 +177,8 @@ async fn find_bed(
         NoBed::Unknown => FieldErrors::one("bed_id", "unknown", "There is no such bed in this room").into(),
         NoBed::Taken => UpdateBookingError::RoomUnavailable,
     })?;
-    let agreed = is.quote.rule.monthly_price;
-    let monthly = if room_id == is.room_id { agreed } else { room.record().monthly_price };
-    Ok((room_id, bed, fields::priced(monthly, wish.dates)?))
+    let monthly = if room_id == is.room_id { agreed.monthly_price } else { theirs };
+    Ok((room_id, bed, fields::priced(agreed.name, monthly, wish.dates)?))
 }
 
 /// What was sent, checked against what the booking is.
@@ -286,10 +292,11 @@ fn new_nights(
         None => is.check_out(),
         some => checks.day("check_out_date", some)?,
     };
-    let dates = fields::nights(checks, check_in, check_out)?;
-    if dates == is {
-        return Some(dates);
+    // What is only told again is not judged again.
+    if (check_in, check_out) == (is.check_in(), is.check_out()) {
+        return Some(is);
     }
+    let dates = fields::nights(checks, check_in, check_out)?;
     if dates.check_out() < today {
         let message = "Check-out date must be today or in the future";
         checks.fail("check_out_date", "not_before", json!({ "today": today }), message);

@@ -3,6 +3,7 @@
 use domicile_booking::{
     CreateBooking, UpdateRoom,
     model::{BookingStatus, HouseTerms},
+    policy::PriceRuleName,
 };
 use domicile_kernel::{Audience, Feature, Flags, Permission, Role, Who, Zone};
 use pollster::block_on;
@@ -140,6 +141,38 @@ fn a_stay_is_at_least_as_long_as_the_house_wants() {
                 None => assert!(result.is_ok(), "{check_in} {check_out}"),
                 Some(message) => assert!(wrong(result)[0].ends_with(message), "{check_in} {check_out}"),
             }
+        }
+    });
+}
+
+#[test]
+fn a_stay_is_for_at_most_ten_years() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let until = |day: &str| CreateBooking { check_out_date: text(day), ..new_stay(&room) };
+        for day in ["2036-02-02", "9999-12-31"] {
+            let refused = wrong(house.desk.create_booking(&house.student(0), until(day)).await);
+            assert_eq!(refused, ["check_out_date: A stay is for at most 120 months"], "{day}");
+        }
+        let longest = house.desk.create_booking(&house.student(0), until("2036-02-01")).await.unwrap();
+        assert_eq!(longest.total_price, cedis(120 * 45_000));
+    });
+}
+
+#[test]
+fn a_stay_is_priced_by_the_rule_of_the_house() {
+    block_on(async {
+        for (proration, total) in [
+            (PriceRuleName::CalendarDays, 45_000 + 14_516),
+            (PriceRuleName::ThirtyDays, 45_000 + 15_000),
+            (PriceRuleName::WholeMonths, 90_000),
+        ] {
+            let house = House::with_terms(HouseTerms { proration, ..HouseTerms::default() });
+            let room = house.room("Attic", 1).await;
+            let sent = CreateBooking { check_out_date: text("2026-03-11"), ..new_stay(&room) };
+            let stay = house.desk.create_booking(&house.student(0), sent).await.unwrap();
+            assert_eq!((stay.total_price, stay.price_rule.name), (cedis(total), proration));
         }
     });
 }

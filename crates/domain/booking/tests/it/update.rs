@@ -1,6 +1,12 @@
 //! Moving to another bed, extending, cutting short, correcting.
 
-use domicile_booking::{CreateBooking, UpdateBooking, UpdateRoom, model::HouseTerms};
+use domicile_booking::{
+    CheckOutBooking, CreateBooking, UpdateBooking, UpdateRoom,
+    model::{Booking, HouseTerms, StayDates},
+    policy::PriceRuleName,
+    ports::{BookingUows, BookingWritten},
+};
+use domicile_kernel::{Currency, Money, Outcome};
 use pollster::block_on;
 
 use crate::house::{House, cedis, code, new_room, new_stay, text, wrong};
@@ -76,6 +82,74 @@ fn a_stay_is_extended_and_cut_short_at_the_agreed_price() {
 }
 
 #[test]
+fn a_stay_that_was_ever_too_long_can_still_be_corrected_and_cut_short() {
+    block_on(async {
+        let house = House::new();
+        let room = house.room("Attic", 1).await;
+        let stay = house.stay(&room, 0).await;
+        let (desk, manager) = (&house.desk, house.manager());
+        let mut uow = house.memory.begin(&manager).await.unwrap();
+        let mut record = uow.bookings().find(stay.id).await.unwrap().unwrap().record().clone();
+        record.dates = StayDates::new(stay.check_in_date, "2040-02-01".parse().unwrap()).unwrap();
+        record.version = 2;
+        let written = uow.bookings().update(&Booking::from_record(record)).await.unwrap();
+        assert_eq!(written, BookingWritten::Written);
+        uow.commit(Outcome::done()).await.unwrap();
+        let tea = UpdateBooking { special_requests: text("tea"), ..until("2040-02-01") };
+        assert_eq!(desk.update_booking(&manager, stay.id, 2, tea).await.unwrap().version, 3);
+        let refused = wrong(desk.update_booking(&manager, stay.id, 3, until("2039-02-01")).await);
+        assert_eq!(refused, ["check_out_date: A stay is for at most 120 months"]);
+        assert!(desk.update_booking(&manager, stay.id, 3, until("2036-02-01")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_stay_keeps_the_rule_it_was_agreed_by() {
+    block_on(async {
+        let house = House::with_terms(HouseTerms { proration: PriceRuleName::WholeMonths, ..HouseTerms::default() });
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let stay = house.lived_in(&attic, 0).await;
+        house
+            .memory
+            .open_hostel(house.id, HouseTerms { proration: PriceRuleName::ThirtyDays, ..HouseTerms::default() });
+        let (desk, manager) = (&house.desk, house.manager());
+        let longer = desk.update_booking(&manager, stay.id, 3, until("2026-06-11")).await.unwrap();
+        assert_eq!((longer.total_price, longer.price_rule), (cedis(5 * 45_000), stay.price_rule));
+        let moved = desk.update_booking(&manager, stay.id, 4, into(cellar.id)).await.unwrap();
+        assert_eq!((moved.total_price, moved.price_rule), (cedis(5 * 45_000), stay.price_rule));
+        let shorter = desk.update_booking(&manager, stay.id, 5, until("2026-05-02")).await.unwrap();
+        assert_eq!((shorter.total_price, shorter.price_rule), (cedis(4 * 45_000), stay.price_rule));
+        house.go_to("2026-02-11T12:00:00Z");
+        let left = desk.check_out_booking(&manager, stay.id, 6, CheckOutBooking::default()).await.unwrap();
+        assert_eq!((left.total_price, left.price_rule), (cedis(45_000), stay.price_rule), "ten nights");
+
+        let next =
+            CreateBooking { check_in_date: text("2026-03-01"), check_out_date: text("2026-04-11"), ..new_stay(&attic) };
+        let next = desk.create_booking(&house.student(1), next).await.unwrap();
+        assert_eq!((next.total_price, next.price_rule.name), (cedis(60_000), PriceRuleName::ThirtyDays), "a new stay");
+    });
+}
+
+#[test]
+fn a_stay_does_not_move_into_a_room_of_another_currency() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let stay = house.stay(&attic, 0).await;
+        house.memory.open_hostel(house.id, HouseTerms { currency: Currency::EUR, ..HouseTerms::default() });
+        let euros = Some(Money::new(30_000, Currency::EUR));
+        let abroad = domicile_booking::CreateRoom { monthly_price: euros, ..new_room("Suite", 1) };
+        let suite = house.desk.create_room(&house.manager(), abroad).await.unwrap();
+        let refused = wrong(house.desk.update_booking(&house.manager(), stay.id, 1, into(suite.id)).await);
+        let want = "room_id: This room is priced in EUR, and the stay in GHS. Choose a room priced in GHS.";
+        assert_eq!(refused, [want]);
+        assert_eq!(house.desk.booking(&house.manager(), stay.id).await.unwrap(), stay);
+        assert!(house.desk.update_booking(&house.manager(), stay.id, 1, until("2026-07-01")).await.is_ok());
+        assert!(house.desk.update_booking(&house.manager(), stay.id, 2, into(cellar.id)).await.is_ok());
+    });
+}
+
+#[test]
 fn a_stay_cannot_be_extended_into_somebody_elses_or_its_guests_other_one() {
     block_on(async {
         let house = House::new();
@@ -139,6 +213,8 @@ fn new_days_obey_the_rules_of_days() {
             ("2026-02-01", "soon", "check_out_date: Invalid date format"),
             ("2026-02-01", "2026-02-01", "check_out_date: Check-out date must be after check-in date"),
             ("2026-02-01", "2026-02-27", "check_out_date: Minimum booking duration is 1 month"),
+            ("2026-02-01", "2036-02-02", "check_out_date: A stay is for at most 120 months"),
+            ("2026-02-01", "9999-12-31", "check_out_date: A stay is for at most 120 months"),
         ] {
             assert_eq!(wrong(desk.update_booking(&manager, stay.id, 1, days(check_in, check_out)).await), [want]);
         }

@@ -7,5 +7,6 @@ mod settings;
 pub use flags::FlagsView;
 pub use hostel::{Hostel, HostelKind, HostelStatus, HostelView};
 pub use settings::{
-    ClockTime, ClockTimeError, QuietHours, Registration, Settings, SettingsChange, SettingsView, SlaHours, bounds,
+    ClockTime, ClockTimeError, Proration, QuietHours, Registration, Settings, SettingsChange, SettingsView, SlaHours,
+    bounds,
 };

@@ -140,13 +140,47 @@ impl Registration {
     }
 }
 
+/// How the rent of days that are no whole month is found, in stays that are agreed to from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Proration {
+    /// As parts of the month they begin in.
+    CalendarDays,
+    /// As thirtieths of a month.
+    ThirtyDays,
+    /// A month that has begun is a whole one.
+    WholeMonths,
+}
+
+impl Proration {
+    /// The words on the wire and in the database, in the order of the enum.
+    pub const WORDS: &'static [&'static str] = &["calendar_days", "thirty_days", "whole_months"];
+
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CalendarDays => "calendar_days",
+            Self::ThirtyDays => "thirty_days",
+            Self::WholeMonths => "whole_months",
+        }
+    }
+
+    /// The way with this word, in lower case.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::CalendarDays, Self::ThirtyDays, Self::WholeMonths].into_iter().find(|way| way.as_str() == word)
+    }
+}
+
 /// The settings of a hostel as they go out and are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingsView {
     /// Whose settings.
     pub hostel_id: HostelId,
-    /// What prices are in, ISO 4217.
+    /// What prices are in, ISO 4217. It stays as it is once something is priced or booked in it.
     #[cfg_attr(feature = "schema", schema(value_type = String, example = "GHS"))]
     pub currency: Currency,
     /// Where the hostel's days begin, IANA name.
@@ -172,6 +206,8 @@ pub struct SettingsView {
     pub registration: Registration,
     /// For telephone numbers without a country code, ISO 3166-1 alpha-2.
     pub default_country: String,
+    /// How days that are no whole month are priced.
+    pub proration: Proration,
     /// Grows by one with each change, from 1.
     pub version: i64,
     /// When they were last changed.
@@ -213,6 +249,8 @@ pub struct SettingsChange {
     pub registration: Option<Registration>,
     /// See [`SettingsView::default_country`].
     pub default_country: Option<String>,
+    /// See [`SettingsView::proration`].
+    pub proration: Option<Proration>,
 }
 
 impl SettingsChange {
@@ -245,6 +283,7 @@ impl Settings {
             quiet_hours: QuietHours { start: ClockTime(22 * 60), end: ClockTime(7 * 60) },
             registration: Registration::Open,
             default_country: "GH".to_owned(),
+            proration: Proration::CalendarDays,
             version: 1,
             updated_at: at,
         })
@@ -286,6 +325,7 @@ impl Settings {
             },
             registration: change.registration.unwrap_or(old.registration),
             default_country: change.default_country.unwrap_or(old.default_country),
+            proration: change.proration.unwrap_or(old.proration),
             version: old.version + 1,
             updated_at: at,
         })

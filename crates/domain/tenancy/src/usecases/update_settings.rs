@@ -1,7 +1,7 @@
 //! Changing how a hostel is set up (J15).
 
 use domicile_kernel::{
-    Call, Checks, FieldErrors, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
+    Call, Checks, Currency, FieldErrors, Outcome, Permission, StoreError, VersionConflict, call::Refusal, faults,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     events::Happened,
-    model::{ClockTime, Registration, Settings, SettingsChange, SettingsView, bounds},
+    model::{ClockTime, Proration, Registration, Settings, SettingsChange, SettingsView, bounds},
 };
 
 /// Changes some settings; those that are absent stay. At least one.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UpdateSettings {
-    /// What prices are in, ISO 4217.
+    /// What prices are in, ISO 4217. Another one only while the hostel has no room and nothing in its books.
     pub currency: Option<String>,
     /// Where the hostel's days begin, IANA name.
     pub time_zone: Option<String>,
@@ -43,6 +43,8 @@ pub struct UpdateSettings {
     pub registration: Option<String>,
     /// ISO 3166-1 alpha-2, such as `GH`.
     pub default_country: Option<String>,
+    /// `calendar_days`, `thirty_days` or `whole_months`, for stays that are asked for from now on.
+    pub proration: Option<String>,
 }
 
 /// Hours by priority, each 1 to 8,760; those that are absent stay.
@@ -83,6 +85,12 @@ pub enum UpdateSettingsError {
     /// No such hostel.
     #[error("Hostel not found")]
     NotFound,
+    /// What is priced or booked stays in its currency.
+    #[error(
+        "The hostel has rooms or books in {0}: its currency can be changed only before the first room is made and the first \
+         amount is booked."
+    )]
+    CurrencyInUse(Currency),
     /// Somebody changed them in between.
     #[error(transparent)]
     Version(#[from] VersionConflict),
@@ -91,7 +99,9 @@ pub enum UpdateSettingsError {
     Store(#[from] StoreError),
 }
 
-faults!(UpdateSettingsError: through Refused, Invalid, Version, Store; Self::NotFound => NotFound);
+faults!(UpdateSettingsError: through Refused, Invalid, Version, Store;
+    Self::NotFound => NotFound,
+    Self::CurrencyInUse(_) => ResourceConflict);
 
 impl UpdateSettings {
     /// Which permission the change needs: `settings:update` as soon as one field is not operational, else
@@ -103,7 +113,8 @@ impl UpdateSettings {
             || self.minimum_stay_months.is_some()
             || self.approval_required.is_some()
             || self.registration.is_some()
-            || self.default_country.is_some();
+            || self.default_country.is_some()
+            || self.proration.is_some();
         if beyond_operation { Permission::SettingsUpdate } else { Permission::SettingsOperate }
     }
 
@@ -159,6 +170,7 @@ impl UpdateSettings {
                 Registration::WORDS,
             ),
             default_country: country_of(&mut checks, self.default_country.as_deref()),
+            proration: checks.one_of("proration", self.proration.as_deref(), Proration::parse, Proration::WORDS),
         };
         if checks.is_clean() && change.is_empty() {
             checks.fail("body", "required", json!({}), "Send at least one setting to change");
@@ -169,7 +181,8 @@ impl UpdateSettings {
 
 impl Tenancy {
     /// Changes the settings of version `version` of the call's hostel. Needs what [`UpdateSettings::needs`] says; a body
-    /// that mixes operational with other settings is refused whole to whoever may only operate.
+    /// that mixes operational with other settings is refused whole to whoever may only operate. The currency stays as it is as
+    /// soon as something is priced or booked in it: wallets and bills would be left in one that the hostel does not show.
     pub async fn update_settings(
         &self,
         call: &Call,
@@ -181,6 +194,10 @@ impl Tenancy {
         let change = command.check()?;
         let mut uow = self.uows.begin(call).await?;
         let settings = uow.settings().find(hostel).await?.ok_or(UpdateSettingsError::NotFound)?;
+        let currency = settings.view().currency;
+        if change.currency.is_some_and(|other| other != currency) && uow.settings().lock_prices(hostel).await? {
+            return Err(UpdateSettingsError::CurrencyInUse(currency));
+        }
         if settings.version() != version {
             return Err(conflict(settings, version));
         }

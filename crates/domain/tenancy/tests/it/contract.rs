@@ -42,6 +42,10 @@ impl World for Memory {
         }
         account
     }
+
+    async fn price(&self, hostel: HostelId) {
+        self.0.price(hostel).await;
+    }
 }
 
 #[test]

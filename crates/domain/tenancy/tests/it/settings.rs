@@ -2,7 +2,7 @@
 
 use domicile_kernel::{Audience, Code, Detail, Fault, HostelId, Permission, Role, call::Refusal};
 use domicile_tenancy::{
-    QuietHoursInput, ReadTenancyError, Registration, SlaHoursInput, UpdateSettings, UpdateSettingsError,
+    Proration, QuietHoursInput, ReadTenancyError, Registration, SlaHoursInput, UpdateSettings, UpdateSettingsError,
 };
 use pollster::block_on;
 
@@ -21,7 +21,7 @@ fn operational() -> UpdateSettings {
 }
 
 /// Each setting that only a super_admin changes, alone.
-fn beyond_operation() -> [UpdateSettings; 6] {
+fn beyond_operation() -> [UpdateSettings; 7] {
     let nothing = UpdateSettings::default;
     [
         UpdateSettings { currency: Some("NGN".into()), ..nothing() },
@@ -30,6 +30,7 @@ fn beyond_operation() -> [UpdateSettings; 6] {
         UpdateSettings { approval_required: Some(false), ..nothing() },
         UpdateSettings { registration: Some("Closed".into()), ..nothing() },
         UpdateSettings { default_country: Some("ng".into()), ..nothing() },
+        UpdateSettings { proration: Some("Thirty_days".into()), ..nothing() },
     ]
 }
 
@@ -85,11 +86,59 @@ fn a_super_admin_changes_all_settings() {
         for (version, command) in (1..).zip(beyond_operation()) {
             house.tenancy.update_settings(&root, command, version).await.unwrap();
         }
-        let after = house.tenancy.update_settings(&root, operational(), 7).await.unwrap();
+        let after = house.tenancy.update_settings(&root, operational(), 8).await.unwrap();
         assert_eq!((after.currency.code(), after.time_zone.name()), ("NGN", "Africa/Lagos"));
         assert_eq!((after.minimum_stay_months, after.approval_required), (0, false));
         assert_eq!((after.registration, after.default_country.as_str()), (Registration::Closed, "NG"));
-        assert_eq!((after.pending_hold_hours, after.version), (24, 8));
+        assert_eq!(after.proration, Proration::ThirtyDays);
+        assert_eq!((after.pending_hold_hours, after.version), (24, 9));
+    });
+}
+
+#[test]
+fn the_currency_stays_once_something_is_priced_in_it() {
+    block_on(async {
+        let house = House::build().await;
+        let root = house.as_role(Role::SuperAdmin);
+        let currency = |code: &str| UpdateSettings { currency: Some(code.into()), ..UpdateSettings::default() };
+        let bare = house.tenancy.update_settings(&root, currency("NGN"), 1).await.unwrap();
+        assert_eq!((bare.currency.code(), bare.version), ("NGN", 2), "nothing is priced yet");
+        house.store.price(house.hostel.id).await;
+        let mixed = UpdateSettings { pending_hold_hours: Some(5), ..currency("ghs") };
+        // The version is not looked at: the latest one would be refused as well.
+        for (command, version) in [(currency("GHS"), 2), (currency("GHS"), 1), (mixed, 2)] {
+            let refused = house.tenancy.update_settings(&root, command, version).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceConflict);
+            assert!(refused.to_string().starts_with("The hostel has rooms or books in NGN: "), "{refused}");
+        }
+        assert_eq!(house.tenancy.settings(&root).await.unwrap(), bare, "a refused change changes nothing");
+        let same = UpdateSettings { pending_hold_hours: Some(5), ..currency("NGN") };
+        let same = house.tenancy.update_settings(&root, same, 2).await.unwrap();
+        assert_eq!((same.currency.code(), same.pending_hold_hours, same.version), ("NGN", 5, 3));
+        let elsewhere = house.inside(house.society.id, Some(Role::SuperAdmin));
+        assert!(
+            house.tenancy.update_settings(&elsewhere, currency("EUR"), 1).await.is_ok(),
+            "another hostel's are its own"
+        );
+    });
+}
+
+#[test]
+fn the_rule_of_pricing_is_told_with_the_change_and_an_unknown_one_is_told_all_three() {
+    block_on(async {
+        let house = House::build().await;
+        let root = house.as_role(Role::SuperAdmin);
+        assert_eq!(house.tenancy.settings(&root).await.unwrap().proration, Proration::CalendarDays);
+        let by = |word: &str| UpdateSettings { proration: Some(word.into()), ..UpdateSettings::default() };
+        house.tenancy.update_settings(&root, by("whole_months"), 1).await.unwrap();
+        assert_eq!(house.store.events().await.pop().unwrap().data["proration"], "whole_months");
+        let entry = house.store.audit().await.pop().unwrap();
+        assert_eq!(entry.before.unwrap()["proration"], "calendar_days");
+        assert_eq!(entry.after.unwrap()["proration"], "whole_months");
+        let refused = house.tenancy.update_settings(&root, by("nightly"), 2).await.unwrap_err();
+        let UpdateSettingsError::Invalid(errors) = refused else { panic!("expected wrong fields") };
+        let message = "proration must be one of: calendar_days, thirty_days, whole_months";
+        assert_eq!((errors.0[0].field.as_str(), errors.0[0].message.as_str()), ("proration", message));
     });
 }
 
@@ -133,6 +182,7 @@ fn every_setting_out_of_range_is_named() {
             quiet_hours: Some(QuietHoursInput { start: Some("25:00".into()), end: Some("7".into()) }),
             registration: Some("sometimes".into()),
             default_country: Some("Ghana".into()),
+            proration: Some("daily".into()),
         };
         let refused = house.tenancy.update_settings(&root, command, 1).await.unwrap_err();
         let UpdateSettingsError::Invalid(errors) = refused else { panic!("expected wrong fields") };
@@ -153,6 +203,7 @@ fn every_setting_out_of_range_is_named() {
                 ("quiet_hours.end", "time"),
                 ("registration", "one_of"),
                 ("default_country", "country"),
+                ("proration", "one_of"),
             ]
         );
         let refused = house.tenancy.update_settings(&root, UpdateSettings::default(), 1).await.unwrap_err();

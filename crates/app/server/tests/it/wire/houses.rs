@@ -117,6 +117,7 @@ async fn the_admin_writes_the_operational_settings_and_the_owner_all() {
         ("pending_hold_hours", json!(72)),
         ("registration", json!("open")),
         ("default_country", json!("GH")),
+        ("proration", json!("calendar_days")),
         ("version", json!(1)),
     ] {
         assert_eq!(settings[field], value, "{field}");
@@ -142,6 +143,7 @@ async fn the_admin_writes_the_operational_settings_and_the_owner_all() {
         json!({ "approval_required": false }),
         json!({ "registration": "closed" }),
         json!({ "default_country": "IN" }),
+        json!({ "proration": "whole_months" }),
     ];
     for body in printed {
         let told = app

@@ -8,4 +8,5 @@ mod input;
 mod keys;
 mod lists;
 mod openapi;
+mod proration;
 mod versions;

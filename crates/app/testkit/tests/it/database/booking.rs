@@ -40,12 +40,14 @@ impl World for Real {
             .run(format!(
                 "UPDATE hostel_settings SET currency = '{currency}', time_zone = '{}', \
                  minimum_stay_months = {minimum_stay_months}, approval_required = {approval_required}, \
-                 pending_hold_hours = {}, booking_deadline_hours = {}, cancellation_deadline_hours = {} \
+                 pending_hold_hours = {}, booking_deadline_hours = {}, cancellation_deadline_hours = {}, \
+                 proration = '{}' \
                  WHERE hostel_id = {hostel}",
                 zone.name(),
                 terms.pending_hold_hours,
                 terms.booking_deadline_hours,
                 terms.cancellation_deadline_hours,
+                terms.proration.as_str(),
             ))
             .await;
         let mut people = Vec::new();

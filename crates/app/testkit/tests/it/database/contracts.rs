@@ -12,6 +12,8 @@ use domicile_tenancy::{
 };
 use domicile_testkit::store::TestStore;
 
+use super::currency::add_room;
+
 struct Real(TestStore);
 
 #[async_trait]
@@ -40,6 +42,10 @@ impl tenancy::World for Real {
             self.0.enrol(*hostel, account, Role::Student, |_as_it_is| ()).await;
         }
         account
+    }
+
+    async fn price(&self, hostel: HostelId) {
+        add_room(&self.0, hostel).await;
     }
 }
 

@@ -13,6 +13,7 @@ mod billing;
 mod booking;
 mod catalogue;
 mod contracts;
+mod currency;
 mod idempotency;
 mod isolation;
 mod jobs;

@@ -35,6 +35,24 @@ async fn four_starts_at_once_make_one_schema_on_sqlite() {
 }
 
 #[tokio::test]
+async fn hostels_from_before_are_priced_by_the_rule_there_was() {
+    for store in TestStore::both().await {
+        let hostel = store.hostel("From before").await;
+        let mut owner = store.owner().await;
+        let hostel = owner.id(hostel.uuid());
+        // What the third migration finds: no column, and no mark of its own.
+        owner.run("ALTER TABLE hostel_settings DROP COLUMN proration").await;
+        owner.run("DELETE FROM schema_migrations WHERE version = 'm0003_proration'").await;
+        owner.run("DELETE FROM schema_marks WHERE migration = 'm0003_proration'").await;
+        assert_eq!(schema::migrate(&store.url()).await.expect("the schema is brought up"), 1);
+        let rule = format!("SELECT proration FROM hostel_settings WHERE hostel_id = {hostel}");
+        assert_eq!(owner.texts(rule).await, [["calendar_days"]]);
+        let other = format!("UPDATE hostel_settings SET proration = 'nightly' WHERE hostel_id = {hostel}");
+        assert!(owner.try_run(other).await.is_err(), "a word that no rule has");
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_needs_a_newer_binary_is_refused() {
     for store in TestStore::both().await {
         let mut owner = store.owner().await;

@@ -142,6 +142,12 @@ async fn each_method_makes_as_many_round_trips_as_the_table_says() {
         count!(count, 2, "settings", db.settings(&in_hostel, hostel).await);
         count!(count, 2, "flags", db.flags(&in_hostel, hostel).await);
 
+        let mut uow = TenancyUows::begin(db, &in_hostel).await.unwrap();
+        let lock = u64::from(store.is_postgres());
+        let priced = count!(count, 1 + lock, "settings.lock_prices", uow.settings().lock_prices(hostel).await);
+        assert!(!priced);
+        uow.rollback().await.unwrap();
+
         // Access.
         let mut uow = AccessUows::begin(db, &enrolment).await.unwrap();
         let person = count!(count, 1, "accounts.find", uow.accounts().find(account).await).unwrap();

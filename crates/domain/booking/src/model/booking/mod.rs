@@ -202,7 +202,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::policy;
+    use crate::policy::{self, PriceRuleName};
 
     fn at(seconds: i64) -> Instant {
         Instant::from_seconds(seconds)
@@ -219,7 +219,7 @@ mod tests {
             dates,
             contact: EmergencyContact::default(),
             special_requests: None,
-            quote: policy::quote(Money::new(45_000, Currency::GHS), dates).unwrap(),
+            quote: policy::quote(PriceRuleName::CalendarDays, Money::new(45_000, Currency::GHS), dates).unwrap(),
             state,
             version: 1,
             created_at: at(0),

@@ -183,6 +183,7 @@ impl Place {
                     "currency": "GHS", "time_zone": "Africa/Accra", "minimum_stay_months": 1, "approval_required": true,
                     "entry_request_expiry_minutes": 15, "pending_hold_hours": 72, "booking_deadline_hours": 0,
                     "cancellation_deadline_hours": 24, "registration": "open", "default_country": "GH",
+                    "proration": "calendar_days",
                     "quiet_hours": { "start": "22:00", "end": "07:00" }, "maintenance_sla_hours": { "low": 168 },
                 }),
             ),
