@@ -94,7 +94,7 @@ pub enum Suspicion {
     Reference,
     /// A payment of another provider.
     Provider,
-    /// Taken back by the provider without our asking.
+    /// Taken back by the provider without our asking, or told as taken and never confirmed.
     Reversed,
     /// A refund of which we know nothing, or of another amount.
     Refund,
