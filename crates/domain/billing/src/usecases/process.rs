@@ -5,17 +5,17 @@
 
 use std::time::Duration;
 
-use domicile_kernel::{Call, Outcome, StoreError};
+use domicile_kernel::{Call, Money, Outcome, StoreError};
 
 use super::{
     finish::{JobDone, JobError},
-    receive::put_aside,
+    receive::{concerns_no_payment, put_aside},
     settle::Settled,
 };
 use crate::{
     Bursar,
     books::Books,
-    model::{InboxEntry, InboxEntryId, InboxState, Payment, Refund, Suspicion},
+    model::{InboxEntry, InboxEntryId, InboxState, Payment, Refund, Suspicion, Unfit},
     policy::{self, Verdict},
     ports::{
         ChargeReport, ChargeStatus, Domain, GatewayError, PaymentGateway, RefundReport, RefundStatus, WebhookKind,
@@ -46,27 +46,29 @@ impl Bursar {
     pub(crate) async fn process_entry(&self, call: &Call, id: InboxEntryId) -> Result<JobDone, JobError> {
         let Some((entry, payment)) = self.waiting(call, id).await? else { return Ok(JobDone::Done) };
         let Some(payment) = payment else {
-            self.set_aside(call, id, "no payment of this hostel has this reference").await?;
-            return Ok(JobDone::Done);
+            let why = "no payment of this hostel has this reference";
+            return self.set_aside(call, &entry, Unfit::Nobodys, why).await;
         };
         let Some(gateway) = self.gateways.find(&entry.entry.provider).cloned() else {
             return Ok(self.later("the gateway is not set up"));
         };
         let event = match gateway.read(&entry.entry.body) {
             Ok(event) => event,
-            Err(unreadable) => {
-                self.set_aside(call, id, &unreadable.what).await?;
-                return Ok(JobDone::Done);
-            }
+            Err(unreadable) => return self.set_aside(call, &entry, Unfit::Unreadable, &unreadable.what).await,
         };
         match event.kind {
             WebhookKind::Other(name) => {
-                self.set_aside(call, id, &format!("{name} concerns no payment")).await?;
-                Ok(JobDone::Done)
+                self.set_aside(call, &entry, Unfit::Unconcerned, &concerns_no_payment(&name)).await
             }
             WebhookKind::Charge(told) => self.process_charge(call, &entry, &*gateway, payment, told).await,
             WebhookKind::Refund { refund_reference, report } => {
                 self.process_refund(call, &entry, &*gateway, &payment, (refund_reference.as_deref(), &report)).await
+            }
+            WebhookKind::Dispute { step, amount } => {
+                // The house has to answer it at the gateway, and in time: nothing is waited for, and nothing moves.
+                let told = Self::reversed(&payment, gateway.domain(), amount);
+                let why = format!("the payer disputes it: {step}");
+                self.suspect(call, entry.entry.id, &payment, &told, (Suspicion::Reversed, &why)).await
             }
         }
     }
@@ -233,50 +235,68 @@ impl Bursar {
             return Ok(JobDone::Again(now.plus(pause), doubt.why));
         }
         match doubt.suspicion {
-            Some(suspicion) => self.suspect(call, &doubt, suspicion).await?,
-            None => self.set_aside(call, doubt.entry.entry.id, doubt.why).await?,
+            Some(suspicion) => {
+                let id = doubt.entry.entry.id;
+                self.suspect(call, id, doubt.payment, doubt.told, (suspicion, doubt.why)).await
+            }
+            None => self.set_aside(call, doubt.entry, Unfit::Nobodys, doubt.why).await,
         }
-        Ok(JobDone::Done)
     }
 
     /// Puts what was told into quarantine, and its entry aside.
-    async fn suspect(&self, call: &Call, doubt: &Doubt<'_>, suspicion: Suspicion) -> Result<(), StoreError> {
-        let id = doubt.entry.entry.id;
+    async fn suspect(
+        &self,
+        call: &Call,
+        id: InboxEntryId,
+        payment: &Payment,
+        told: &ChargeReport,
+        (suspicion, why): (Suspicion, &str),
+    ) -> Result<JobDone, JobError> {
         let mut uow = self.uows.begin(call).await?;
         if !uow.inbox().lock(id).await?.is_some_and(|entry| entry.is_waiting()) {
-            return uow.rollback().await;
+            return Ok(JobDone::Done);
         }
-        let payment = uow.payments().lock(doubt.payment.id()).await?.ok_or(StoreError::Stale)?;
+        let payment = uow.payments().lock(payment.id()).await?.ok_or(StoreError::Stale)?;
         let books = Books::open(&self.ambient, payment.record().hostel_id);
-        self.quarantine(&mut *uow, &books, &payment, doubt.told, suspicion).await?;
-        uow.inbox().mark(id, &put_aside(doubt.why, books.now)).await?;
-        uow.commit(Outcome::done()).await
+        self.quarantine(&mut *uow, &books, &payment, told, suspicion).await?;
+        uow.inbox().mark(id, &put_aside(why, books.now)).await?;
+        uow.commit(Outcome::done()).await?;
+        Ok(JobDone::Done)
     }
 
-    async fn set_aside(&self, call: &Call, id: InboxEntryId, why: &str) -> Result<(), StoreError> {
+    async fn set_aside(&self, call: &Call, entry: &InboxEntry, unfit: Unfit, why: &str) -> Result<JobDone, JobError> {
+        let id = entry.entry.id;
         let mut uow = self.uows.begin(call).await?;
         if !uow.inbox().lock(id).await?.is_some_and(|entry| entry.is_waiting()) {
-            return uow.rollback().await;
+            return Ok(JobDone::Done);
         }
         uow.inbox().mark(id, &put_aside(why, self.ambient.now())).await?;
-        uow.commit(Outcome::done()).await
+        uow.commit(Outcome::done()).await?;
+        self.tell_lookout(&entry.entry, unfit, why);
+        Ok(JobDone::Done)
+    }
+
+    /// A charge of which so much went back, or all of it.
+    fn reversed(payment: &Payment, domain: Domain, amount: Option<Money>) -> ChargeReport {
+        ChargeReport {
+            reference: payment.record().reference.clone(),
+            status: ChargeStatus::Reversed,
+            amount: amount.unwrap_or(payment.record().amount),
+            requested: None,
+            domain,
+            gateway_id: None,
+            fees: None,
+            paid_at: None,
+            message: None,
+        }
     }
 
     /// A refund's report in the form of a charge's, for the quarantine.
     pub(super) fn as_charge(&self, payment: &Payment, report: &RefundReport) -> ChargeReport {
+        // Refunds are told by the gateway that took the money, or not at all.
         let gateway = self.gateways.find(&payment.record().provider);
-        ChargeReport {
-            reference: payment.record().reference.clone(),
-            status: ChargeStatus::Reversed,
-            amount: report.amount,
-            requested: None,
-            // Refunds are told by the gateway that took the money, or not at all.
-            domain: gateway.map_or(Domain::Test, |gateway| gateway.domain()),
-            gateway_id: report.gateway_id.clone(),
-            fees: None,
-            paid_at: None,
-            message: report.message.clone(),
-        }
+        let domain = gateway.map_or(Domain::Test, |gateway| gateway.domain());
+        Self::reversed(payment, domain, Some(report.amount))
     }
 
     fn later(&self, why: &'static str) -> JobDone {
