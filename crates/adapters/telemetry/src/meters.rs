@@ -94,6 +94,7 @@ struct Inner {
     payments_completed: IntCounter,
     payments_failed: IntCounter,
     payments_quarantined: IntCounter,
+    webhooks_put_aside: IntCounterVec,
     rate_limited: IntCounterVec,
     relayed: IntCounter,
     sealed: IntCounter,
@@ -148,6 +149,10 @@ impl Meters {
         );
         let help = "Reports of gateways that did not fit what was asked for, by this process, since its start.";
         let payments_quarantined = counter(&registry, "payments_quarantined", help);
+        let help = "What gateways told and has no effect, by why, by this process, since its start.";
+        let webhooks_put_aside = counter_vec(&registry, "payments_webhooks_put_aside", help, &["why"]);
+        // What somebody watches for is there before it happens the first time.
+        webhooks_put_aside.with_label_values(&["unreadable"]);
         let rate_limited =
             counter_vec(&registry, "rate_limit_exceeded", "Requests refused because of a limit, by rule.", &["rule"]);
         let relayed = counter(&registry, "outbox_relayed", "Events moved from the outbox to the log.");
@@ -163,6 +168,7 @@ impl Meters {
             payments_completed,
             payments_failed,
             payments_quarantined,
+            webhooks_put_aside,
             rate_limited,
             relayed,
             sealed,
@@ -225,6 +231,11 @@ impl Meters {
         if action == "payment.quarantine" {
             self.0.payments_quarantined.inc();
         }
+    }
+
+    /// What a gateway told was put aside, because of this. Reasons are a closed list, not what gateways send.
+    pub fn webhook_put_aside(&self, why: &str) {
+        self.0.webhooks_put_aside.with_label_values(&[why]).inc();
     }
 
     /// A request was refused because of the limit of this rule. Rules are a closed list, not what callers send.

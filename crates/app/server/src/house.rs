@@ -117,7 +117,7 @@ impl House {
             sweeper: Sweeper::new(Arc::clone(&access)),
             tenancy: Tenancy::new(Arc::new(database.clone()), Arc::new(database.clone()), ambient.clone()),
             front_desk: FrontDesk::new(Arc::new(database.clone()), Arc::new(database.clone()), ambient.clone()),
-            payments: Payments::open(&settings, &ambient, &keys, &database)?,
+            payments: Payments::open(&settings, &ambient, &keys, &database, &watch.meters)?,
             post: post(&settings, &ambient)?,
             seal: Arc::new(Seal(AuditSealer::new(&keys))),
             watch,

@@ -114,8 +114,8 @@ pub use queries::{
     AnswerView, AskWallet, BalanceView, BillingQueries, DEPOSIT_SORTS, DeductionView, DepositFilter, DepositView,
     DraftView, EntryView, INVOICE_SORTS, InitializedPayment, InvoiceFilter, InvoiceView, JOURNAL_SORTS, JournalFilter,
     JournalView, LineView, ListDeposits, ListInvoices, ListJournals, ListPayments, Movement, Offer, PAYMENT_SORTS,
-    Payer, PaymentFilter, PaymentUse, PaymentView, QUARANTINE_SORTS, QuarantineView, QuoteView, ReadError, RefundView,
-    TermsView, Unfinished, WalletView, Work,
+    PUT_ASIDE_SORTS, Payer, PaymentFilter, PaymentUse, PaymentView, PutAsideView, QUARANTINE_SORTS, QuarantineView,
+    QuoteView, ReadError, RefundView, TermsView, Unfinished, WalletView, Work,
 };
 pub use usecases::{
     Acknowledged, AnswerDeposit, ApplyError, ApplyPayment, AskQuote, AskStatement, AssessDeposit, BillingJob,
@@ -124,7 +124,7 @@ pub use usecases::{
     TermsError, TopUpWallet, UpdateTerms, VerifyError, Webhook,
 };
 
-use ports::{BillingUows, Gateways, Printer};
+use ports::{BillingUows, Gateways, Lookout, Printer};
 
 /// The bursar of a house: makes out bills, takes money, keeps the books, gives money back. Cheap to clone.
 #[derive(Clone)]
@@ -135,6 +135,14 @@ pub struct Bursar {
     printer: Arc<dyn Printer>,
     ambient: Ambient,
     callback_url: Option<String>,
+    lookout: Arc<dyn Lookout>,
+}
+
+/// Nobody looks out.
+struct Nobody;
+
+impl Lookout for Nobody {
+    fn put_aside(&self, _aside: &ports::PutAside<'_>) {}
 }
 
 impl Bursar {
@@ -147,13 +155,19 @@ impl Bursar {
         printer: Arc<dyn Printer>,
         ambient: Ambient,
     ) -> Self {
-        Self { uows, queries, gateways, printer, ambient, callback_url: None }
+        Self { uows, queries, gateways, printer, ambient, callback_url: None, lookout: Arc::new(Nobody) }
     }
 
     /// With an address that payers come back to from a gateway's checkout page.
     #[must_use]
     pub fn returning_to(self, callback_url: Option<String>) -> Self {
         Self { callback_url, ..self }
+    }
+
+    /// With somebody who hears of what needs a person to look.
+    #[must_use]
+    pub fn watched_by(self, lookout: Arc<dyn Lookout>) -> Self {
+        Self { lookout, ..self }
     }
 
     /// The gateways people can pay by.

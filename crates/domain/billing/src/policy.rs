@@ -267,9 +267,13 @@ pub fn judge(payment: &Payment, report: &ChargeReport, domain: Domain, now: Inst
         }
         ChargeStatus::Success if payment.is_paid() => Verdict::Nothing,
         ChargeStatus::Success => Verdict::Paid,
+        // A reversal is one of the whole charge; a part that we gave back does not explain it.
         ChargeStatus::Reversed if payment.is_paid() => {
-            let ours = is.refunded + is.refund_pending > 0;
-            if ours { Verdict::Nothing } else { Verdict::Suspicious(Suspicion::Reversed) }
+            if payment.refundable() > 0 {
+                Verdict::Suspicious(Suspicion::Reversed)
+            } else {
+                Verdict::Nothing
+            }
         }
         ChargeStatus::Abandoned if now < is.expires_at => Verdict::Nothing,
         ChargeStatus::Failed | ChargeStatus::Reversed | ChargeStatus::Abandoned => match is.state {

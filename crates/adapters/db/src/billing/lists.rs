@@ -2,8 +2,8 @@
 
 use domicile_billing::{
     DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, PaymentFilter, PaymentView,
-    QuarantineView,
-    model::{Account, InvoiceStatus, JournalId, PaymentId, PaymentStatus, QuarantineId, Suspicion},
+    PutAsideView, QuarantineView,
+    model::{Account, InboxEntryId, InvoiceStatus, JournalId, PaymentId, PaymentStatus, QuarantineId, Suspicion},
     queries::EntryView,
 };
 use domicile_kernel::{Cursor, HostelId, Instant, Money, Page, PageOf, StoreError, Text};
@@ -34,6 +34,8 @@ const DEPOSIT_SORTS: &[SortColumn] =
     &[SortColumn { name: "created_at", column: "d.created_at", kind: SortKind::Number }];
 const JOURNAL_SORTS: &[SortColumn] = &[SortColumn { name: "created_at", column: "j.at", kind: SortKind::Number }];
 const QUARANTINE_SORTS: &[SortColumn] = &[SortColumn { name: "created_at", column: "q.at", kind: SortKind::Number }];
+const PUT_ASIDE_SORTS: &[SortColumn] =
+    &[SortColumn { name: "received_at", column: "b.received_at", kind: SortKind::Number }];
 
 /// The rows of a page as they are told.
 fn told<R, V>(found: PageOf<R>, view: impl Fn(R) -> Result<V, StoreError>) -> Result<PageOf<V>, StoreError> {
@@ -260,4 +262,36 @@ pub(super) async fn quarantined(read: &SqlRead, page: &Page) -> Result<PageOf<Qu
     };
     let cursor = |row: &QuarantineRow| Cursor { key: row.at.to_string(), id: row.id };
     told(query.page(&read.tx, page, cursor).await?, QuarantineRow::view)
+}
+
+#[derive(FromQueryResult)]
+struct AsideRow {
+    id: Uuid,
+    provider: String,
+    reference: Option<String>,
+    why: String,
+    received_at: i64,
+    deliveries: i64,
+}
+
+pub(super) async fn put_aside(read: &SqlRead, page: &Page) -> Result<PageOf<PutAsideView>, StoreError> {
+    let query = ListQuery {
+        columns: "b.id, b.provider, b.reference, b.why, b.received_at, b.deliveries",
+        from: "FROM payment_inbox b WHERE b.hostel_id = $1 AND b.state = 'put_aside'".to_owned(),
+        values: vec![read.hostel()?.uuid().into()],
+        id: "b.id",
+        sorts: PUT_ASIDE_SORTS,
+    };
+    let cursor = |row: &AsideRow| Cursor { key: row.received_at.to_string(), id: row.id };
+    let view = |row: AsideRow| {
+        Ok(PutAsideView {
+            id: InboxEntryId::new(row.id),
+            provider: row.provider,
+            reference: row.reference,
+            why: Text::clean(&row.why),
+            received_at: Instant::from_micros(row.received_at),
+            deliveries: row.deliveries,
+        })
+    };
+    told(query.page(&read.tx, page, cursor).await?, view)
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domicile_billing::{
     BillingQueries, DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, Movement,
-    Offer, Payer, PaymentFilter, PaymentUse, PaymentView, QuarantineView, RefundView, Unfinished, Work,
+    Offer, Payer, PaymentFilter, PaymentUse, PaymentView, PutAsideView, QuarantineView, RefundView, Unfinished, Work,
     model::{
         Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, RefundId, RefundState,
         RoomId, StayFacts,
@@ -73,6 +73,7 @@ struct WorkRow {
     hostel_id: Uuid,
     work: i64,
     id: Uuid,
+    at: i64,
 }
 
 /// What was left unfinished, by kind: `work` is the place of the kind in [`Work`]. `$1` is the instant, `$2` that for refunds
@@ -218,6 +219,10 @@ impl BillingQueries for Database {
         lists::quarantined(&SqlRead::begin(self, call).await?, page).await
     }
 
+    async fn put_aside(&self, call: &Call, page: &Page) -> Result<PageOf<PutAsideView>, StoreError> {
+        lists::put_aside(&SqlRead::begin(self, call).await?, page).await
+    }
+
     async fn balance(&self, call: &Call, account: &Account) -> Result<Money, StoreError> {
         let read = SqlRead::begin(self, call).await?;
         let sql = "SELECT s.currency, coalesce(a.balance, 0) AS sum FROM hostel_settings s LEFT JOIN ledger_accounts a \
@@ -303,14 +308,27 @@ impl BillingQueries for Database {
         }))
     }
 
-    async fn unfinished(&self, call: &Call, before: Instant, most: u32) -> Result<Vec<Unfinished>, StoreError> {
+    async fn unfinished(
+        &self,
+        call: &Call,
+        before: Instant,
+        after: Option<&Unfinished>,
+        most: u32,
+    ) -> Result<Vec<Unfinished>, StoreError> {
         if !is_installation(&call.scope) {
             return Err(out_of_scope(&call.scope));
         }
         let read = SqlRead::begin(self, call).await?;
-        let sql =
-            format!("SELECT hostel_id, work, id, at FROM ({UNFINISHED}) AS found ORDER BY at, work, id LIMIT {most}");
-        let values = [before.micros().into(), before.minus(STUCK_FOR).micros().into()];
+        let sql = format!(
+            "SELECT hostel_id, work, id, at FROM ({UNFINISHED}) AS found WHERE (at, work, id) > ($3, $4, $5) \
+             ORDER BY at, work, id LIMIT {most}"
+        );
+        let (at, work, id) = after.map_or((i64::MIN, -1, Uuid::nil()), |after| {
+            let (work, id) = place(after.work);
+            (after.since.micros(), work, id)
+        });
+        let values =
+            [before.micros().into(), before.minus(STUCK_FOR).micros().into(), at.into(), work.into(), id.into()];
         let rows = read.tx.all::<WorkRow>(&sql, values).await.store()?;
         let unfinished = |row: WorkRow| {
             let work = match row.work {
@@ -319,8 +337,18 @@ impl BillingQueries for Database {
                 2 => Work::Refund(RefundId::new(row.id)),
                 _ => Work::Suspense(PaymentId::new(row.id)),
             };
-            Unfinished { hostel_id: HostelId::new(row.hostel_id), work }
+            Unfinished { hostel_id: HostelId::new(row.hostel_id), work, since: Instant::from_micros(row.at) }
         };
         Ok(rows.into_iter().map(unfinished).collect())
+    }
+}
+
+/// A work by its columns.
+const fn place(work: Work) -> (i64, Uuid) {
+    match work {
+        Work::Verify(id) => (0, id.uuid()),
+        Work::Inbox(id) => (1, id.uuid()),
+        Work::Refund(id) => (2, id.uuid()),
+        Work::Suspense(id) => (3, id.uuid()),
     }
 }

@@ -3,7 +3,8 @@
 use actix_web::web;
 use domicile_billing::{
     AnswerDeposit, AskQuote, AskStatement, AssessDeposit, BalanceView, DepositView, InvoiceView, JournalView,
-    ListDeposits, ListInvoices, ListJournals, QuarantineView, QuoteView, SettleDeposit, TermsView, UpdateTerms,
+    ListDeposits, ListInvoices, ListJournals, PutAsideView, QuarantineView, QuoteView, SettleDeposit, TermsView,
+    UpdateTerms,
 };
 use domicile_kernel::{Code, Permission};
 
@@ -126,5 +127,14 @@ fn books() -> Vec<Operation> {
         )
         .needs(&[Permission::LedgerRead])
         .lists::<QuarantineView, ledger::quarantine::Quarantined>(),
+        Operation::get(
+            "ledger.put_aside",
+            "/admin/ledger/put-aside",
+            TAG,
+            "What gateways told that had no effect, and why",
+            || web::route().to(ledger::put_aside::handle),
+        )
+        .needs(&[Permission::LedgerRead])
+        .lists::<PutAsideView, ledger::put_aside::PutAside>(),
     ]
 }

@@ -112,6 +112,10 @@ pub(crate) fn told_event(outcome: &Result<WebhookEvent, Unreadable>) -> String {
                 let of = or_none(event.reference.as_ref());
                 format!("refund of {of} ours={} {}", or_none(refund_reference.as_ref()), refund_line(report))
             }
+            WebhookKind::Dispute { step, amount } => {
+                let (of, amount) = (or_none(event.reference.as_ref()), amount.map_or("-".to_owned(), minor));
+                format!("dispute of {of} {amount} ({step})")
+            }
             WebhookKind::Other(name) => format!("other {name}"),
         },
         Err(unreadable) => format!("unreadable: {}", unreadable.what),

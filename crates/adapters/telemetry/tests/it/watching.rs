@@ -57,6 +57,7 @@ fn what_never_had_a_source_is_absent_and_what_had_none_yet_is_zero() {
         "payments_completed 0",
         "payments_failed 0",
         "payments_quarantined 0",
+        r#"payments_webhooks_put_aside{why="unreadable"} 0"#,
     ] {
         shows(&text, name);
     }
@@ -73,6 +74,7 @@ fn commits_queries_and_limits_are_counted() {
     for action in ["payment.complete", "payment.quarantine"] {
         meters.noted(action);
     }
+    meters.webhook_put_aside("unreadable");
     meters.query(Statement::Insert, Duration::from_micros(700), false);
     meters.query(Statement::Commit, Duration::from_micros(700), true);
     meters.rate_limited("login");
@@ -85,6 +87,7 @@ fn commits_queries_and_limits_are_counted() {
         "payments_completed 1",
         "payments_failed 1",
         "payments_quarantined 1",
+        r#"payments_webhooks_put_aside{why="unreadable"} 1"#,
         r#"db_query_duration_bucket{kind="insert",le="0.5"} 0"#,
         r#"db_query_duration_bucket{kind="insert",le="1"} 1"#,
         r#"db_query_errors{kind="commit"} 1"#,

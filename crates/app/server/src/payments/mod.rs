@@ -1,6 +1,7 @@
 //! Taking payments: the gateway that the settings name, the sandbox's page and notices, and the bursar over all of it.
 
 mod checkout;
+mod lookout;
 mod notices;
 mod store;
 mod watched;
@@ -22,10 +23,11 @@ use domicile_payments::{
     sandbox::{SandboxConfig, SandboxGateway},
 };
 use domicile_pdf::PdfPrinter;
+use domicile_telemetry::Meters;
 use domicile_workflows::Notices;
 
 pub use self::watched::{Seen, Watched, watch};
-use self::{checkout::Page, notices::Telling, store::Charges};
+use self::{checkout::Page, lookout::Signals, notices::Telling, store::Charges};
 use crate::settings::{Provider, SandboxSettings, Settings};
 
 /// Where the sandbox's pages are, below the server's address.
@@ -77,7 +79,13 @@ pub struct Payments {
 
 impl Payments {
     /// The gateway of the settings over the database.
-    pub fn open(settings: &Settings, ambient: &Ambient, keys: &KeyRing, database: &Database) -> anyhow::Result<Self> {
+    pub fn open(
+        settings: &Settings,
+        ambient: &Ambient,
+        keys: &KeyRing,
+        database: &Database,
+        meters: &Meters,
+    ) -> anyhow::Result<Self> {
         let wanted = &settings.payments;
         let here = Here::new(settings.listen);
         let (mut sandbox, mut paystack, mut gateway) = (None, None, None);
@@ -101,7 +109,8 @@ impl Payments {
         let printer = PdfPrinter::new().context("the typefaces of receipts")?;
         let stores = (Arc::new(database.clone()), Arc::new(database.clone()));
         let bursar = Bursar::new(stores.0, stores.1, gateways, Arc::new(printer), ambient.clone())
-            .returning_to(wanted.return_url.clone());
+            .returning_to(wanted.return_url.clone())
+            .watched_by(Arc::new(Signals(meters.clone())));
         Ok(Self { bursar, gateway, paystack, here, sandbox, webhook_base: wanted.webhook_base.clone() })
     }
 

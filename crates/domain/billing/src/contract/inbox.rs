@@ -6,7 +6,7 @@ use domicile_kernel::{HostelId, Outcome, Page, Text};
 
 use super::{Stage, World, cedis, end, later};
 use crate::{
-    QuarantineView, Unfinished, Work,
+    PutAsideView, QuarantineView, Unfinished, Work,
     model::{
         Allocation, InboxEntry, InboxState, NewInboxEntry, PaymentState, Quarantined, Refund, RefundOrigin,
         RefundState, Suspicion, Target,
@@ -41,7 +41,7 @@ pub(super) async fn a_webhook_is_kept_once(world: &dyn World) {
     let first = entry(&stage, "charge:1", Some(stage.house.id));
     assert_eq!(receive(&stage, &first).await, Received::New);
     let again = NewInboxEntry { id: stage.ambient.id(), body: vec![1], ..first.clone() };
-    let known = Received::Again { id: first.id, hostel_id: Some(stage.house.id), waiting: true };
+    let known = Received::Again { id: first.id, hostel_id: Some(stage.house.id), waiting: true, aside: false };
     assert_eq!(receive(&stage, &again).await, known);
     let elsewhere = NewInboxEntry { id: stage.ambient.id(), provider: "another".to_owned(), ..first.clone() };
     assert_eq!(receive(&stage, &elsewhere).await, Received::New, "another provider has its own keys");
@@ -56,15 +56,54 @@ pub(super) async fn a_webhook_is_kept_once(world: &dyn World) {
     assert_eq!(uow.inbox().find(first.id).await.unwrap().map(|kept| kept.entry.state), Some(processed));
     assert_eq!(uow.inbox().find(again.id).await.unwrap(), None);
     end(uow, false).await;
-    let known = Received::Again { id: first.id, hostel_id: Some(stage.house.id), waiting: false };
+    let known = Received::Again { id: first.id, hostel_id: Some(stage.house.id), waiting: false, aside: false };
     assert_eq!(receive(&stage, &again).await, known);
 
     let unfit = InboxState::PutAside { at: stage.ambient.now(), why: Text::clean("no – payment") };
     let aside = NewInboxEntry { state: unfit.clone(), ..entry(&stage, "charge:2", Some(stage.house.id)) };
     assert_eq!(receive(&stage, &aside).await, Received::New);
+    let known = Received::Again { id: aside.id, hostel_id: Some(stage.house.id), waiting: false, aside: true };
+    assert_eq!(receive(&stage, &NewInboxEntry { state: InboxState::Waiting, ..aside.clone() }).await, known);
     let mut uow = stage.begin().await;
-    assert_eq!(uow.inbox().find(aside.id).await.unwrap().map(|kept| kept.entry.state), Some(unfit));
+    assert_eq!(uow.inbox().lock(aside.id).await.unwrap().map(|kept| kept.entry.state), Some(unfit));
+    uow.inbox().mark(aside.id, &InboxState::Waiting).await.unwrap();
+    end(uow, true).await;
+    let mut uow = stage.begin().await;
+    assert!(uow.inbox().find(aside.id).await.unwrap().is_some_and(|kept| kept.is_waiting()), "it may wait again");
     end(uow, false).await;
+}
+
+pub(super) async fn what_was_put_aside_is_listed_to_its_hostel(world: &dyn World) {
+    let (stage, other) = (Stage::set(world).await, Stage::set(world).await);
+    let state = InboxState::PutAside { at: stage.ambient.now(), why: Text::clean("the field `a` – missing") };
+    let mut expected = Vec::new();
+    for number in 1..=3 {
+        let received_at = later(stage.ambient.now(), number);
+        let aside = NewInboxEntry { state: state.clone(), received_at, ..entry(&stage, "aside", Some(stage.house.id)) };
+        for _ in 0..number {
+            let _kept = receive(&stage, &aside).await;
+        }
+        expected.push(PutAsideView {
+            id: aside.id,
+            provider: aside.provider,
+            reference: aside.reference,
+            why: Text::clean("the field `a` – missing"),
+            received_at,
+            deliveries: number as i64,
+        });
+    }
+    let waiting = entry(&stage, "waiting", Some(stage.house.id));
+    let nobodys = NewInboxEntry { state, ..entry(&stage, "nobodys", None) };
+    for entry in [&waiting, &nobodys] {
+        assert_eq!(receive(&stage, entry).await, Received::New);
+    }
+    let page = Page { limit: 2, ..Page::first("received_at", false) };
+    let listed = world.queries().put_aside(&stage.call(), &page).await.unwrap();
+    assert_eq!((&listed.rows[..], listed.total), (&expected[..2], Some(3)));
+    let latest = world.queries().put_aside(&stage.call(), &Page::first("received_at", true)).await.unwrap();
+    assert_eq!(latest.rows.first(), expected.last());
+    let page = Page::first("received_at", true);
+    assert_eq!(world.queries().put_aside(&other.call(), &page).await.unwrap().rows, []);
 }
 
 pub(super) async fn an_entry_belongs_to_the_hostel_of_its_payment(world: &dyn World) {
@@ -83,7 +122,7 @@ pub(super) async fn an_entry_belongs_to_the_hostel_of_its_payment(world: &dyn Wo
     let again = NewInboxEntry { id: stage.ambient.id(), ..nobodys.clone() };
     assert_eq!(
         receive(&stage, &again).await,
-        Received::Again { id: nobodys.id, hostel_id: None, waiting: true },
+        Received::Again { id: nobodys.id, hostel_id: None, waiting: true, aside: false },
         "an entry of nobody is kept once, too"
     );
     let mut uow = other.begin().await;
@@ -159,7 +198,7 @@ pub(super) async fn what_is_unfinished_is_found(world: &dyn World) {
     uow.allocations().add(&rows).await.unwrap();
     end(uow, true).await;
     let unfinished = async |before| {
-        let all = world.queries().unfinished(&stage.installation(), before, 100_000).await.unwrap();
+        let all = world.queries().unfinished(&stage.installation(), before, None, 100_000).await.unwrap();
         let own = all.into_iter().filter(|found| found.hostel_id == stage.house.id);
         let mut work: Vec<Work> = own.map(|Unfinished { work, .. }| work).collect();
         work.sort_unstable();
@@ -177,7 +216,25 @@ pub(super) async fn what_is_unfinished_is_found(world: &dyn World) {
     let days = later(now, STUCK_FOR.as_secs() + 60);
     let also = expected.into_iter().chain([Work::Refund(stuck.id())]).collect::<BTreeSet<_>>();
     assert_eq!(unfinished(days).await, also.into_iter().collect::<Vec<_>>(), "it lost its job");
-    let some = world.queries().unfinished(&stage.installation(), later(now, 60), 2).await.unwrap();
-    assert_eq!(some.len(), 2);
-    assert!(world.queries().unfinished(&stage.call(), later(now, 60), 2).await.is_err(), "no hostel sees the others'");
+    // All of it can be read a part at a time, in one order, wherever a part ends.
+    let all = world.queries().unfinished(&stage.installation(), later(now, 60), None, 100_000).await.unwrap();
+    assert!(all.is_sorted_by_key(|one| (one.since, one.work)) && all.len() >= expected.len());
+    for most in [1, 2, 3] {
+        let mut parts: Vec<Unfinished> = Vec::new();
+        loop {
+            let after = parts.last().copied();
+            let part =
+                world.queries().unfinished(&stage.installation(), later(now, 60), after.as_ref(), most).await.unwrap();
+            assert!(part.len() <= most as usize);
+            if part.is_empty() {
+                break;
+            }
+            parts.extend(part);
+        }
+        assert_eq!(parts, all, "{most} at a time");
+    }
+    assert!(
+        world.queries().unfinished(&stage.call(), later(now, 60), None, 2).await.is_err(),
+        "no hostel sees the others'"
+    );
 }

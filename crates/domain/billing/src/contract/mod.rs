@@ -90,6 +90,7 @@ pub async fn all(world: &dyn World) {
     ledger::what_a_person_owes_is_told_by_time(world).await;
     inbox::a_webhook_is_kept_once(world).await;
     inbox::an_entry_belongs_to_the_hostel_of_its_payment(world).await;
+    inbox::what_was_put_aside_is_listed_to_its_hostel(world).await;
     inbox::what_does_not_fit_is_put_aside_once(world).await;
     inbox::what_is_unfinished_is_found(world).await;
     transactions::what_is_rolled_back_or_dropped_never_was(world).await;

@@ -185,8 +185,8 @@ impl Game<'_> {
     /// What there is to do in this hostel.
     async fn waiting_jobs(&self) -> Vec<BillingJob> {
         let far = super::later(self.stage.ambient.now(), 1_000_000);
-        let all = self.stage.world.queries().unfinished(&self.stage.installation(), far, 100_000).await.unwrap();
+        let all = self.stage.world.queries().unfinished(&self.stage.installation(), far, None, 100_000).await.unwrap();
         let own = all.into_iter().filter(|found| found.hostel_id == self.stage.house.id);
-        own.map(|Unfinished { hostel_id, work }| BillingJob { hostel_id, work }).collect()
+        own.map(|Unfinished { hostel_id, work, .. }| BillingJob { hostel_id, work }).collect()
     }
 }

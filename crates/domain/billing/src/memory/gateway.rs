@@ -55,6 +55,7 @@ struct State {
     mode: RefundMode,
     session: Duration,
     forgetful: bool,
+    illiterate: bool,
     calls: BTreeMap<&'static str, usize>,
 }
 
@@ -70,6 +71,7 @@ impl MemoryGateway {
             mode: RefundMode::AtOnce,
             session: Duration::from_mins(30),
             forgetful: false,
+            illiterate: false,
             calls: BTreeMap::new(),
         };
         Self { name, state: Mutex::new(state) }
@@ -132,6 +134,11 @@ impl MemoryGateway {
     /// It tells a checkout's address only once.
     pub fn forget_checkouts(&self) {
         self.state().forgetful = true;
+    }
+
+    /// Whether it can read no webhook any more, as after a change of their shape.
+    pub fn cannot_read(&self, illiterate: bool) {
+        self.state().illiterate = illiterate;
     }
 
     /// How often something was asked of it: `initialize`, `verify`, `refund`, `find_refund`, `retry_refund`.
@@ -313,10 +320,15 @@ impl PaymentGateway for MemoryGateway {
     }
 
     fn read(&self, body: &[u8]) -> Result<WebhookEvent, Unreadable> {
-        serde_json::from_slice(body).map_err(|error| Unreadable {
-            what: format!("not an event: {error}"),
-            dedupe_key: format!("unreadable:{}", signature(body)),
-        })
+        let read: Result<WebhookEvent, _> = serde_json::from_slice(body);
+        let unreadable =
+            |what, reference| Unreadable { what, dedupe_key: format!("unreadable:{}", signature(body)), reference };
+        match read {
+            Ok(event) if self.state().illiterate => {
+                Err(unreadable("the field `kind` is in another shape".to_owned(), event.reference))
+            }
+            read => read.map_err(|error| unreadable(format!("not an event: {error}"), None)),
+        }
     }
 
     fn signature_header(&self) -> &'static str {

@@ -10,13 +10,14 @@ use domicile_kernel::{
 use super::{MemoryBilling, State};
 use crate::{
     model::{
-        Account, BillingTerms, BookingId, DepositId, House, InvoiceId, Journal, Payment, PaymentId, Refund, RefundId,
-        RefundOrigin, RefundState, RoomId, StayFacts, Target,
+        Account, BillingTerms, BookingId, DepositId, House, InboxEntry, InboxState, InvoiceId, Journal, Payment,
+        PaymentId, Refund, RefundId, RefundOrigin, RefundState, RoomId, StayFacts, Target,
     },
     policy,
     queries::{
         BillingQueries, DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, Movement,
-        Offer, Payer, PaymentFilter, PaymentUse, PaymentView, QuarantineView, RefundView, STUCK_FOR, Unfinished, Work,
+        Offer, Payer, PaymentFilter, PaymentUse, PaymentView, PutAsideView, QuarantineView, RefundView, STUCK_FOR,
+        Unfinished, Work,
     },
 };
 
@@ -222,6 +223,25 @@ impl BillingQueries for MemoryBilling {
         Ok(paged(own.collect(), page, |found| (Key::Number(found.created_at.micros()), found.id.uuid())))
     }
 
+    async fn put_aside(&self, call: &Call, page: &Page) -> Result<PageOf<PutAsideView>, StoreError> {
+        let hostel = hostel_of(call)?;
+        let state = self.state();
+        let view = |known: &InboxEntry| {
+            let is = &known.entry;
+            let InboxState::PutAside { why, .. } = &is.state else { return None };
+            (is.hostel_id == Some(hostel)).then(|| PutAsideView {
+                id: is.id,
+                provider: is.provider.clone(),
+                reference: is.reference.clone(),
+                why: why.clone(),
+                received_at: is.received_at,
+                deliveries: known.deliveries,
+            })
+        };
+        let own = state.inbox.values().filter_map(view);
+        Ok(paged(own.collect(), page, |aside| (Key::Number(aside.received_at.micros()), aside.id.uuid())))
+    }
+
     async fn balance(&self, call: &Call, account: &Account) -> Result<Money, StoreError> {
         let house = self.house(call).await?;
         let place = (house.id, account.clone(), house.currency);
@@ -283,35 +303,44 @@ impl BillingQueries for MemoryBilling {
         Ok(email.map(|email| Payer { name: None, email }))
     }
 
-    async fn unfinished(&self, call: &Call, before: Instant, most: u32) -> Result<Vec<Unfinished>, StoreError> {
+    async fn unfinished(
+        &self,
+        call: &Call,
+        before: Instant,
+        after: Option<&Unfinished>,
+        most: u32,
+    ) -> Result<Vec<Unfinished>, StoreError> {
         if call.scope != Scope::System(Purpose::Payments) {
             return Err(StoreError::Other("this belongs to the installation".into()));
         }
         let state = self.state();
-        let mut found: Vec<(Instant, Unfinished)> = Vec::new();
+        let mut found: Vec<Unfinished> = Vec::new();
         for ((hostel_id, id), payment) in &state.payments {
             let is = payment.record();
             if payment.is_undecided() {
-                found.push((is.updated_at, Unfinished { hostel_id: *hostel_id, work: Work::Verify(*id) }));
+                found.push(Unfinished { hostel_id: *hostel_id, work: Work::Verify(*id), since: is.updated_at });
             } else if waits_in_suspense(&state, *hostel_id, payment) {
-                found.push((is.updated_at, Unfinished { hostel_id: *hostel_id, work: Work::Suspense(*id) }));
+                found.push(Unfinished { hostel_id: *hostel_id, work: Work::Suspense(*id), since: is.updated_at });
             }
         }
         for ((hostel_id, id), refund) in &state.refunds {
             let is = refund.record();
             let stuck = is.state == RefundState::NeedsAttention && is.updated_at < before.minus(STUCK_FOR);
             if is.state == RefundState::Pending || stuck {
-                found.push((is.updated_at, Unfinished { hostel_id: *hostel_id, work: Work::Refund(*id) }));
+                let work = Work::Refund(*id);
+                found.push(Unfinished { hostel_id: *hostel_id, work, since: is.updated_at });
             }
         }
         for (id, known) in &state.inbox {
             if let Some(hostel_id) = known.entry.hostel_id.filter(|_| known.is_waiting()) {
-                found.push((known.entry.received_at, Unfinished { hostel_id, work: Work::Inbox(*id) }));
+                found.push(Unfinished { hostel_id, work: Work::Inbox(*id), since: known.entry.received_at });
             }
         }
-        found.retain(|(at, _)| *at < before);
-        found.sort_by_key(|(at, unfinished)| (*at, unfinished.work));
-        Ok(found.into_iter().take(most as usize).map(|(_, unfinished)| unfinished).collect())
+        let place = |unfinished: &Unfinished| (unfinished.since, unfinished.work);
+        found.retain(|one| one.since < before && after.is_none_or(|after| place(one) > place(after)));
+        found.sort_by_key(place);
+        found.truncate(most as usize);
+        Ok(found)
     }
 }
 

@@ -295,8 +295,8 @@ impl InboxRepository for MemoryUow {
         };
         if let Some(known) = self.state.inbox.values_mut().find(same) {
             known.deliveries += 1;
-            let (id, hostel_id, waiting) = (known.entry.id, known.entry.hostel_id, known.is_waiting());
-            return Ok(Received::Again { id, hostel_id, waiting });
+            let (id, hostel_id) = (known.entry.id, known.entry.hostel_id);
+            return Ok(Received::Again { id, hostel_id, waiting: known.is_waiting(), aside: known.is_aside() });
         }
         self.state.inbox.insert(entry.id, InboxEntry { entry: entry.clone(), deliveries: 1 });
         Ok(Received::New)

@@ -62,6 +62,32 @@ pub enum InboxState {
     },
 }
 
+/// Why what a gateway told has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unfit {
+    /// It cannot be read.
+    Unreadable,
+    /// It names a charge, and no payment here is that charge.
+    Nobodys,
+    /// It is about something else than charges.
+    Unconcerned,
+}
+
+impl Unfit {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Unreadable, Self::Nobodys, Self::Unconcerned];
+
+    /// The name for whoever counts them.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Nobodys => "no_payment",
+            Self::Unconcerned => "no_charge",
+        }
+    }
+}
+
 /// A webhook as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxEntry {
@@ -76,6 +102,12 @@ impl InboxEntry {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         matches!(self.entry.state, InboxState::Waiting)
+    }
+
+    /// Whether it was put aside.
+    #[must_use]
+    pub const fn is_aside(&self) -> bool {
+        matches!(self.entry.state, InboxState::PutAside { .. })
     }
 }
 
@@ -92,9 +124,7 @@ pub enum Suspicion {
     Domain,
     /// Another charge than the one that was asked about.
     Reference,
-    /// A payment of another provider.
-    Provider,
-    /// Taken back by the provider without our asking.
+    /// Taken back by the provider without our asking, disputed by the payer, or told as taken and never confirmed.
     Reversed,
     /// A refund of which we know nothing, or of another amount.
     Refund,
@@ -103,7 +133,7 @@ pub enum Suspicion {
 impl Suspicion {
     /// Every one.
     pub const ALL: &'static [Self] =
-        &[Self::Amount, Self::Currency, Self::Domain, Self::Reference, Self::Provider, Self::Reversed, Self::Refund];
+        &[Self::Amount, Self::Currency, Self::Domain, Self::Reference, Self::Reversed, Self::Refund];
 
     /// The name on the wire and in the store.
     #[must_use]
@@ -113,7 +143,6 @@ impl Suspicion {
             Self::Currency => "currency",
             Self::Domain => "domain",
             Self::Reference => "reference",
-            Self::Provider => "provider",
             Self::Reversed => "reversed",
             Self::Refund => "refund",
         }

@@ -13,7 +13,7 @@ mod terms;
 
 pub use allocation::{Allocation, Target};
 pub use deposit::{Answer, Deduction, Deposit, DepositRecord, DepositStatus, IllegalDepositMove};
-pub use inbox::{InboxEntry, InboxState, NewInboxEntry, Quarantined, Suspicion};
+pub use inbox::{InboxEntry, InboxState, NewInboxEntry, Quarantined, Suspicion, Unfit};
 pub use invoice::{Invoice, InvoiceError, InvoiceKind, InvoiceRecord, InvoiceStatus, Line, LineKind};
 pub use ledger::{Account, AccountError, Entry, Journal, JournalError, Side};
 pub use payment::{Payment, PaymentError, PaymentRecord, PaymentState, PaymentStatus, Purpose};

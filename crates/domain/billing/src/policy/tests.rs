@@ -251,3 +251,33 @@ fn every_report_means_the_same_in_every_state() {
         }
     }
 }
+
+#[test]
+fn a_reversal_is_ours_only_when_all_of_it_was_given_back_by_us() {
+    let reversed = ChargeReport {
+        reference: "dom-7".into(),
+        status: ChargeStatus::Reversed,
+        amount: Money::new(100, Currency::GHS),
+        requested: None,
+        domain: Domain::Test,
+        gateway_id: None,
+        fees: None,
+        paid_at: None,
+        message: None,
+    };
+    let suspicious = Verdict::Suspicious(Suspicion::Reversed);
+    for (refunded, pending, verdict) in [
+        (0, 0, suspicious),
+        (10, 0, suspicious),
+        (0, 10, suspicious),
+        (60, 39, suspicious),
+        (60, 40, Verdict::Nothing),
+        (100, 0, Verdict::Nothing),
+        (0, 100, Verdict::Nothing),
+    ] {
+        let mut record = payment(PaymentState::Completed { at: at(1) }).record().clone();
+        (record.refunded, record.refund_pending) = (refunded, pending);
+        let payment = Payment::from_record(record).unwrap();
+        assert_eq!(judge(&payment, &reversed, Domain::Test, at(500)), verdict, "{refunded} and {pending}");
+    }
+}

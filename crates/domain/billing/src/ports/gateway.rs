@@ -221,6 +221,13 @@ pub enum WebhookKind {
         /// What the event itself says of it.
         report: RefundReport,
     },
+    /// The payer disputes the charge with the event's reference: their bank takes the money back, or wants to.
+    Dispute {
+        /// What happened to the dispute, in the provider's words, at most 200 characters.
+        step: String,
+        /// How much is disputed, if the provider tells it.
+        amount: Option<Money>,
+    },
     /// Something that concerns no charge of ours: its name.
     Other(String),
 }
@@ -242,8 +249,11 @@ pub struct WebhookEvent {
 pub struct Unreadable {
     /// What is wrong, naming the field.
     pub what: String,
-    /// What makes two deliveries of it one: a hash of the body.
+    /// What makes two deliveries of it one: a hash of the body. No body that can be read has this key: once it can be, it is
+    /// another one, and delivered again it is taken for new.
     pub dedupe_key: String,
+    /// The reference that it seems to concern, where that much can be made out: nothing is credited by it.
+    pub reference: Option<String>,
 }
 
 /// Why a gateway did not do it.

@@ -2,6 +2,7 @@
 //! which runs over the ports in memory and over each database.
 
 mod gateway;
+mod lookout;
 mod printer;
 mod store;
 
@@ -9,6 +10,7 @@ pub use gateway::{
     AccountDetails, ChargeReport, ChargeStatus, Checkout, Domain, GatewayError, Gateways, NewCharge, NewRefund,
     PaymentGateway, RefundReport, RefundStatus, Unreadable, WebhookEvent, WebhookKind,
 };
+pub use lookout::{Lookout, PutAside};
 pub use printer::{PrintError, Printer, ReceiptLine, ReceiptSheet, StatementLine, StatementSheet};
 pub use store::{
     AllocationRepository, BillingUow, BillingUows, DepositRepository, InboxRepository, InvoiceRepository, Ledger,

@@ -220,6 +220,8 @@ pub enum Received {
         hostel_id: Option<HostelId>,
         /// Whether its effect is still to come.
         waiting: bool,
+        /// Whether it was put aside.
+        aside: bool,
     },
 }
 

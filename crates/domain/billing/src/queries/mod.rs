@@ -16,7 +16,7 @@ pub use lists::{
 pub use read::ReadError;
 pub use views::{
     AnswerView, BalanceView, DeductionView, DepositView, DraftView, EntryView, InitializedPayment, InvoiceView,
-    JournalView, LineView, PaymentView, QuarantineView, QuoteView, RefundView, TermsView, WalletView,
+    JournalView, LineView, PaymentView, PutAsideView, QuarantineView, QuoteView, RefundView, TermsView, WalletView,
 };
 
 use crate::model::{
@@ -35,6 +35,8 @@ pub const DEPOSIT_SORTS: &[&str] = &["created_at"];
 pub const JOURNAL_SORTS: &[&str] = &["created_at"];
 /// The fields a list of what is in quarantine can be sorted by, latest first.
 pub const QUARANTINE_SORTS: &[&str] = &["created_at"];
+/// The fields a list of what was put aside can be sorted by, latest first.
+pub const PUT_ASIDE_SORTS: &[&str] = &["received_at"];
 
 /// Reads what was committed, for the hostel of the call; asks nobody's permission.
 #[async_trait]
@@ -105,6 +107,9 @@ pub trait BillingQueries: Send + Sync {
     /// What is in quarantine, page by page. A cursor's key is microseconds.
     async fn quarantined(&self, call: &Call, page: &Page) -> Result<PageOf<QuarantineView>, StoreError>;
 
+    /// What gateways told of the hostel's payments and was put aside, page by page. A cursor's key is microseconds.
+    async fn put_aside(&self, call: &Call, page: &Page) -> Result<PageOf<PutAsideView>, StoreError>;
+
     /// The balance of an account in the currency of the house: the sum of its entries, zero when it has none.
     async fn balance(&self, call: &Call, account: &Account) -> Result<Money, StoreError>;
 
@@ -138,11 +143,18 @@ pub trait BillingQueries: Send + Sync {
     /// Who somebody is, for receipts and checkout pages: a member of the hostel, or a former one.
     async fn payer(&self, call: &Call, person: AccountId) -> Result<Option<Payer>, StoreError>;
 
-    /// What was left unfinished and has not changed since an instant, in every hostel, oldest first: payments that are
-    /// [undecided](crate::model::Payment::is_undecided), refunds that are pending, refunds that need attention and have not
-    /// changed for [`STUCK_FOR`] before that, entries of the inbox that wait, money of payments in suspense. In the scope
+    /// What was left unfinished and has not changed since an instant, in every hostel, oldest first, then by the work, and
+    /// only what comes `after` some of it: payments that are [undecided](crate::model::Payment::is_undecided), refunds that
+    /// are pending, refunds that need attention and have not changed for [`STUCK_FOR`] before that, entries of the inbox that
+    /// wait, money of payments in suspense. In the scope
     /// [`Purpose::Payments`](domicile_kernel::Purpose) only.
-    async fn unfinished(&self, call: &Call, before: Instant, most: u32) -> Result<Vec<Unfinished>, StoreError>;
+    async fn unfinished(
+        &self,
+        call: &Call,
+        before: Instant,
+        after: Option<&Unfinished>,
+        most: u32,
+    ) -> Result<Vec<Unfinished>, StoreError>;
 }
 
 /// What a part of a payment is used for.
@@ -201,6 +213,8 @@ pub struct Unfinished {
     pub hostel_id: HostelId,
     /// What.
     pub work: Work,
+    /// Since when.
+    pub since: Instant,
 }
 
 /// What there is to finish.

@@ -8,7 +8,7 @@ use domicile_kernel::{
 
 use super::{
     AskWallet, BalanceView, DepositView, InvoiceView, JournalView, ListDeposits, ListInvoices, ListJournals,
-    ListPayments, PaymentView, QuarantineView, RefundView, WalletView,
+    ListPayments, PaymentView, PutAsideView, QuarantineView, RefundView, WalletView,
 };
 use crate::{
     Bursar,
@@ -167,6 +167,13 @@ impl Bursar {
         call.require(Permission::LedgerRead)?;
         Self::house(call)?;
         Ok(self.queries.quarantined(call, page).await?)
+    }
+
+    /// What gateways told of the hostel's payments and has no effect: it cannot be read, it did not fit, it was never confirmed.
+    pub async fn list_put_aside(&self, call: &Call, page: &Page) -> Result<PageOf<PutAsideView>, ReadError> {
+        call.require(Permission::LedgerRead)?;
+        Self::house(call)?;
+        Ok(self.queries.put_aside(call, page).await?)
     }
 
     fn reading(call: &Call) -> Result<(), Refusal> {

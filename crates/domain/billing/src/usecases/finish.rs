@@ -141,20 +141,32 @@ impl Bursar {
     }
 
     /// What was left unfinished in every hostel and has not changed for a while: jobs for it that are due now. Whoever runs
-    /// the installation wants them from time to time, in case a job was given up.
+    /// the installation wants them from time to time, in case a job was given up. All of it is found, so many at a time: what
+    /// stays unfinished for long does not stand before the rest.
     pub async fn unfinished(
         &self,
         call: &Call,
         quiet_for: Duration,
-        most: u32,
+        at_a_time: u32,
     ) -> Result<Vec<(HostelId, NewJob)>, JobError> {
         call.require(Permission::PaymentsRefund)?;
         let call = Self::bare(&call.within(Scope::System(Purpose::Payments)));
         let now = self.ambient.now();
-        let found = self.queries.unfinished(&call, now.minus(quiet_for), most).await?;
-        let job =
-            |Unfinished { hostel_id, work }| (hostel_id, BillingJob { hostel_id, work }.at(self.ambient.id(), now));
-        Ok(found.into_iter().map(job).collect())
+        let before = now.minus(quiet_for);
+        let mut jobs = Vec::new();
+        let mut last: Option<Unfinished> = None;
+        loop {
+            let found = self.queries.unfinished(&call, before, last.as_ref(), at_a_time).await?;
+            let job = |Unfinished { hostel_id, work, .. }: &Unfinished| {
+                let (hostel_id, work) = (*hostel_id, *work);
+                (hostel_id, BillingJob { hostel_id, work }.at(self.ambient.id(), now))
+            };
+            jobs.extend(found.iter().map(job));
+            match found.last() {
+                Some(one) if found.len() >= at_a_time as usize => last = Some(*one),
+                _ => return Ok(jobs),
+            }
+        }
     }
 
     /// The call without what belongs to one unit of work only: its key and its job.

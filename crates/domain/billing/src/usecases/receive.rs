@@ -1,13 +1,13 @@
 //! Receiving what a gateway tells (J30): the signature is judged, the body is kept as it came, and only then it is
 //! acknowledged. What it means is found out later, by a job.
 
-use domicile_kernel::{Call, Instant, Outcome, Purpose, Scope, StoreError, Text, faults};
+use domicile_kernel::{Call, HostelId, Instant, Outcome, Purpose, Scope, StoreError, Text, faults};
 
 use super::finish::BillingJob;
 use crate::{
     Bursar,
-    model::{InboxEntryId, InboxState, NewInboxEntry},
-    ports::{Received, WebhookKind},
+    model::{InboxEntryId, InboxState, NewInboxEntry, Unfit},
+    ports::{PutAside, Received, WebhookKind},
     queries::Work,
 };
 
@@ -67,7 +67,10 @@ impl Bursar {
     }
 
     /// Keeps what a gateway tells, once, and wants it processed. Whoever calls is known by the signature and nothing else.
-    /// What cannot be read, or concerns no payment of ours, is kept and put aside: delivering it again would not mend it.
+    /// What cannot be read, or concerns no payment of ours, is kept and put aside, and the [`Lookout`] told: delivering it
+    /// again mends nothing until we read better. Then it is read again when it is delivered again.
+    ///
+    /// [`Lookout`]: crate::ports::Lookout
     pub async fn receive_webhook(&self, call: &Call, webhook: Webhook) -> Result<Acknowledged, ReceiveError> {
         let gateway = self.gateways.find(&webhook.provider).ok_or(ReceiveError::UnknownProvider)?;
         if !gateway.authenticate(webhook.signature.as_deref(), &webhook.body) {
@@ -76,45 +79,94 @@ impl Bursar {
         let now = self.ambient.now();
         let (dedupe_key, reference, unfit) = match gateway.read(&webhook.body) {
             Ok(event) => {
-                let other = match &event.kind {
-                    WebhookKind::Other(name) => Some(format!("{name} concerns no payment")),
-                    WebhookKind::Charge(_) | WebhookKind::Refund { .. } => None,
+                let unfit = match &event.kind {
+                    WebhookKind::Other(name) => Some((Unfit::Unconcerned, concerns_no_payment(name))),
+                    WebhookKind::Charge(_) | WebhookKind::Refund { .. } | WebhookKind::Dispute { .. } => None,
                 };
-                (event.dedupe_key, event.reference, other)
+                (event.dedupe_key, event.reference, unfit)
             }
-            Err(unreadable) => (unreadable.dedupe_key, None, Some(unreadable.what)),
+            Err(unreadable) => {
+                (unreadable.dedupe_key, unreadable.reference, Some((Unfit::Unreadable, unreadable.what)))
+            }
         };
-        let call = Self::bare(&call.within(Scope::System(Purpose::Payments)));
-        let mut uow = self.uows.begin(&call).await?;
+        let system = Self::bare(&call.within(Scope::System(Purpose::Payments)));
+        let mut uow = self.uows.begin(&system).await?;
         let whose = match &reference {
             Some(reference) => uow.inbox().whose(gateway.provider(), reference).await?,
             None => None,
         };
-        let unfit = unfit.or_else(|| whose.is_none().then(|| "no payment has this reference".to_owned()));
-        let id: InboxEntryId = self.ambient.id();
-        let entry = NewInboxEntry {
-            id,
+        let unfit =
+            unfit.or_else(|| whose.is_none().then(|| (Unfit::Nobodys, "no payment has this reference".to_owned())));
+        let mut entry = NewInboxEntry {
+            id: self.ambient.id(),
             hostel_id: whose.map(|(hostel, _)| hostel),
             provider: gateway.provider().to_owned(),
             dedupe_key,
             reference,
             headers: within(webhook.headers, MOST_HEADERS),
             body: webhook.body,
-            state: unfit.map_or(InboxState::Waiting, |why| put_aside(&why, now)),
+            state: unfit.as_ref().map_or(InboxState::Waiting, |(_, why)| put_aside(why, now)),
             received_at: now,
         };
-        let received = uow.inbox().receive(&entry).await?;
-        let (kept, hostel_id, waiting, answer) = match received {
-            Received::New => (id, entry.hostel_id, matches!(entry.state, InboxState::Waiting), Acknowledged::New(id)),
-            Received::Again { id, hostel_id, waiting } => (id, hostel_id, waiting, Acknowledged::Again(id)),
+        let mut received = uow.inbox().receive(&entry).await?;
+        if let (Received::Again { hostel_id: None, aside: true, .. }, Some(hostel_id), None) =
+            (received, entry.hostel_id, &unfit)
+        {
+            // What was put aside as nobody's is sealed as nobody's. It is kept once more, for the hostel.
+            entry.dedupe_key = format!("{}:{hostel_id}", entry.dedupe_key);
+            received = uow.inbox().receive(&entry).await?;
+        }
+        let (kept, wanted, answer) = match received {
+            Received::New => {
+                let hostel_id = entry.hostel_id.filter(|_| unfit.is_none());
+                (entry.id, hostel_id, Acknowledged::New(entry.id))
+            }
+            // Delivered again because nothing came of it: it is wanted again too.
+            Received::Again { id, hostel_id, waiting, .. } => {
+                (id, hostel_id.filter(|_| waiting), Acknowledged::Again(id))
+            }
         };
-        // Delivered again because nothing came of it: it is wanted again too.
-        if let Some(hostel_id) = hostel_id.filter(|_| waiting) {
+        if let Some(hostel_id) = wanted {
             uow.enqueue(BillingJob { hostel_id, work: Work::Inbox(kept) }.at(self.ambient.id(), now));
         }
         uow.commit(Outcome::done()).await?;
+        match (received, &unfit) {
+            (Received::New, Some((unfit, why))) => self.tell_lookout(&entry, *unfit, why),
+            (Received::Again { id, hostel_id: Some(hostel_id), aside: true, .. }, None) => {
+                self.read_again(&system.within(Scope::Hostel(hostel_id)), hostel_id, id).await?;
+            }
+            _ => {}
+        }
         Ok(answer)
     }
+
+    /// What was put aside and is delivered again can be read now: it waits again. Where it did not fit what was asked for,
+    /// it will not fit again, and the quarantine knows it.
+    async fn read_again(&self, call: &Call, hostel_id: HostelId, id: InboxEntryId) -> Result<(), StoreError> {
+        let mut uow = self.uows.begin(call).await?;
+        if !uow.inbox().lock(id).await?.is_some_and(|entry| entry.is_aside()) {
+            return uow.rollback().await;
+        }
+        uow.inbox().mark(id, &InboxState::Waiting).await?;
+        uow.enqueue(BillingJob { hostel_id, work: Work::Inbox(id) }.at(self.ambient.id(), self.ambient.now()));
+        uow.commit(Outcome::done()).await
+    }
+
+    /// Says that an entry was put aside.
+    pub(super) fn tell_lookout(&self, entry: &NewInboxEntry, unfit: Unfit, why: &str) {
+        self.lookout.put_aside(&PutAside {
+            id: entry.id,
+            hostel_id: entry.hostel_id,
+            provider: &entry.provider,
+            reference: entry.reference.as_deref(),
+            unfit,
+            why,
+        });
+    }
+}
+
+pub(super) fn concerns_no_payment(name: &str) -> String {
+    format!("{name} concerns no payment")
 }
 
 pub(crate) fn put_aside(why: &str, at: Instant) -> InboxState {

@@ -4,6 +4,7 @@
 
 mod contract;
 mod deposits;
+mod doubts;
 mod flaky;
 mod house;
 mod payments;

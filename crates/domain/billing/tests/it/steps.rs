@@ -223,3 +223,18 @@ fn what_a_job_gave_up_is_found_again() {
         assert_eq!(code(house.bursar.unfinished(&house.student(0), quiet, 10).await), "INSUFFICIENT_PERMISSIONS");
     });
 }
+
+#[test]
+fn what_stays_unfinished_does_not_stand_before_the_rest() {
+    block_on(async {
+        let house = House::new();
+        for _ in 0..5 {
+            let stay = house.agreed(0).await;
+            house.begin(&house.invoices(&stay).await[0], None).await;
+        }
+        house.wait(61);
+        let found = house.bursar.unfinished(&house.system(), std::time::Duration::from_mins(1), 2).await.unwrap();
+        let keys: std::collections::BTreeSet<_> = found.iter().map(|(_, job)| job.key.clone()).collect();
+        assert_eq!((found.len(), keys.len()), (5, 5));
+    });
+}

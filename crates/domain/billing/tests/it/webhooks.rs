@@ -1,10 +1,12 @@
 //! What gateways tell: kept, processed once, and never believed blindly.
 
+use std::sync::Arc;
+
 use domicile_billing::{
-    Acknowledged, Work,
+    Acknowledged, PutAsideView, Work,
     memory::Trouble,
     model::InboxState,
-    ports::{ChargeStatus, Domain, WebhookEvent, WebhookKind},
+    ports::{ChargeStatus, Domain, Lookout, PaymentGateway, PutAside, WebhookEvent, WebhookKind},
 };
 use domicile_kernel::{Currency, Money, Page};
 use pollster::block_on;
@@ -202,6 +204,136 @@ fn what_cannot_be_read_or_concerns_nobody_is_kept_and_put_aside() {
     });
 }
 
+/// Hears what is put aside.
+#[derive(Default)]
+struct Ear(std::sync::Mutex<Vec<String>>);
+
+impl Lookout for Ear {
+    fn put_aside(&self, aside: &PutAside<'_>) {
+        let own = if aside.hostel_id.is_some() { "ours" } else { "nobody's" };
+        let line = format!("{} {own} {} {}", aside.unfit.as_str(), aside.reference.is_some(), aside.why);
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Ear {
+    fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+async fn listed(house: &House) -> Vec<PutAsideView> {
+    house.bursar.list_put_aside(&house.admin(), &Page::first("received_at", false)).await.unwrap().rows
+}
+
+#[test]
+fn what_cannot_be_read_is_heard_of_listed_and_read_again_when_it_can_be() {
+    block_on(async {
+        let ear = Arc::new(Ear::default());
+        let mut house = House::new();
+        house.bursar = house.bursar.clone().watched_by(ear.clone());
+        let stay = house.agreed(0).await;
+        let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+        house.gateway.pay(&begun.reference);
+        house.gateway.cannot_read(true);
+        let why = "the field `kind` is in another shape";
+        for _ in 0..2 {
+            house.deliver(&begun.reference).await;
+        }
+        assert_eq!(ear.heard(), [format!("unreadable ours true {why}")], "once, however often it comes");
+        let [aside] = &listed(&house).await[..] else { panic!("one entry") };
+        assert_eq!((aside.why.as_str(), aside.deliveries), (why, 2));
+        assert_eq!(aside.reference.as_deref(), Some(begun.reference.as_str()));
+        assert_eq!(
+            code(house.bursar.list_put_aside(&house.manager(), &Page::first("received_at", false)).await),
+            "INSUFFICIENT_PERMISSIONS"
+        );
+        house.gateway.cannot_read(false);
+        house.deliver(&begun.reference).await;
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed");
+        assert_eq!(ear.heard(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_could_not_be_read_when_its_turn_came_is_read_again_when_it_is_delivered_again() {
+    block_on(async {
+        let ear = Arc::new(Ear::default());
+        let mut house = House::new();
+        house.bursar = house.bursar.clone().watched_by(ear.clone());
+        let stay = house.agreed(0).await;
+        let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+        house.gateway.pay(&begun.reference);
+        house.deliver(&begun.reference).await;
+        house.gateway.cannot_read(true);
+        house.work().await;
+        assert_eq!(ear.heard(), ["unreadable ours true the field `kind` is in another shape"]);
+        assert_eq!(listed(&house).await.len(), 1);
+        house.gateway.cannot_read(false);
+        house.deliver(&begun.reference).await;
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed");
+        assert_eq!((listed(&house).await, house.memory.inbox().len()), (Vec::new(), 1), "as the same entry");
+    });
+}
+
+#[test]
+fn what_was_nobodys_and_is_somebodys_now_counts_when_it_is_delivered_again() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+        house.gateway.pay(&begun.reference);
+        let (signature, body) = house.gateway.webhook(&begun.reference).unwrap();
+        let read = house.gateway.read(&body).unwrap();
+        let nobodys = WebhookEvent { reference: None, ..read };
+        let (other, before) = house.gateway.sign(&nobodys);
+        for (signature, body) in [(other, before), (signature.clone(), body.clone()), (signature, body)] {
+            house.bursar.receive_webhook(&house.anybody(), webhook(Some(signature), body)).await.unwrap();
+        }
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed");
+        assert_eq!((house.memory.inbox().len(), house.journals("charge:")), (2, 1));
+    });
+}
+
+#[test]
+fn a_dispute_is_put_into_quarantine_and_moves_nothing() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.refund(&paid, Some(100)).await;
+        let tell = async |step: &str, amount: Option<Money>| {
+            let event = WebhookEvent {
+                kind: WebhookKind::Dispute { step: step.to_owned(), amount },
+                reference: Some(paid.reference.clone()),
+                dedupe_key: format!("dispute:{step}"),
+            };
+            let (signature, body) = house.gateway.sign(&event);
+            house.bursar.receive_webhook(&house.anybody(), webhook(Some(signature), body)).await.unwrap();
+            house.work().await;
+        };
+        tell("create", Some(cedis(20_000))).await;
+        tell("remind", Some(cedis(20_000))).await;
+        assert_eq!(aside(&house).await, ["reversed"], "one dispute, however often it is told");
+        tell("resolve", None).await;
+        let page = Page::first("created_at", false);
+        let found = house.bursar.list_quarantined(&house.admin(), &page).await.unwrap().rows;
+        let reported: Vec<_> = found.iter().map(|found| (found.payment_id, found.reported)).collect();
+        assert_eq!(
+            reported,
+            [(paid.id, cedis(20_000)), (paid.id, cedis(45_000))],
+            "all of it where nobody says how much"
+        );
+        let why: Vec<_> = listed(&house).await.into_iter().map(|aside| aside.why.as_str().to_owned()).collect();
+        assert_eq!(why, ["create", "remind", "resolve"].map(|step| format!("the payer disputes it: {step}")));
+        assert_eq!(house.payment(&paid).await.status.as_str(), "partially_refunded");
+        assert_eq!((house.journals("charge:"), house.journals("refund:")), (1, 1));
+    });
+}
+
 #[test]
 fn a_payment_that_the_gateway_takes_back_is_put_aside_for_somebody_to_look() {
     block_on(async {
@@ -213,5 +345,12 @@ fn a_payment_that_the_gateway_takes_back_is_put_aside_for_somebody_to_look() {
         house.work().await;
         assert_eq!(aside(&house).await, ["reversed"]);
         assert_eq!(house.payment(&paid).await.status.as_str(), "completed");
+        // A small refund before does not hide that the rest is taken back.
+        let other = house.pay(&house.invoices(&stay).await[1], None).await;
+        house.refund(&other, Some(100)).await;
+        house.gateway.report(&other.reference, |charge| charge.status = ChargeStatus::Reversed);
+        house.deliver(&other.reference).await;
+        house.work().await;
+        assert_eq!(aside(&house).await, ["reversed", "reversed"]);
     });
 }

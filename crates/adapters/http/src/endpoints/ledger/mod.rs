@@ -2,4 +2,5 @@
 
 pub(crate) mod balances;
 pub(crate) mod journals;
+pub(crate) mod put_aside;
 pub(crate) mod quarantine;

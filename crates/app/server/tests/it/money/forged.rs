@@ -2,11 +2,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use domicile_kernel::Role;
+use domicile_kernel::{Page, Role, Scope};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::stage::{RENT, Stage, ghs, minor, success, text};
+use super::stage::{RENT, Stage, ghs, minor, success, text, until};
 use crate::support::{On, TestApp};
 
 /// Everything that a webhook could have changed.
@@ -161,7 +161,10 @@ async fn what_does_not_fit_is_put_aside_and_never_credited(on: On) {
 
     // Said to be paid by somebody who holds the key, and not by the gateway when it is asked: not credited either.
     stage.told_by_sandbox(&success(&begun.reference, RENT)).await.is(200);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut owner = stage.app.owner().await;
+    let now = stage.app.house.ambient.now().micros();
+    let asked = format!("SELECT count(*) FROM jobs WHERE kind = 'payment.inbox' AND due > {now}");
+    until("the gateway was asked and is to be asked again", async || owner.number(&*asked).await == 1).await;
     assert_eq!(stage.payment(&begun).await["status"], "pending");
     assert_eq!(minor(&stage.invoice(&bill["id"]).await["paid"]), 0);
     assert_eq!(stage.keys("charge:").await, Vec::<String>::new());
@@ -172,6 +175,21 @@ async fn what_does_not_fit_is_put_aside_and_never_credited(on: On) {
     assert_eq!(stage.verify(&begun).await.is(200).data()["status"], "completed");
     stage.rest().await;
     assert_eq!(stage.keys("charge:").await.len(), 1);
+    // That the payer disputes it at their bank is for somebody to look at.
+    let charge = json!({ "reference": begun.reference, "status": "success", "amount": RENT, "currency": "GHS" });
+    for step in ["create", "remind"] {
+        let dispute = json!({
+            "event": format!("charge.dispute.{step}"),
+            "data": { "id": 358_950, "refund_amount": RENT, "status": "awaiting-merchant-feedback", "transaction": charge },
+        });
+        stage.told_by_sandbox(&dispute).await.is(200);
+    }
+    stage.rest().await;
+    let aside = stage.app.get("/api/admin/ledger/quarantine").by(&stage.admin).told().await.is(200);
+    assert_eq!(aside.json["pagination"]["total"], 5, "{}", aside.text);
+    let last = aside.data().as_array().unwrap().iter().find(|row| row["suspicion"] == "reversed").unwrap();
+    assert_eq!((&last["payment_id"], &last["reported"]), (&json!(begun.id), &ghs(RENT)));
+    assert_eq!(stage.payment(&begun).await["status"], "completed");
     stage.the_books_are_right().await;
     stage.app.end().await;
 }
@@ -220,7 +238,34 @@ async fn what_concerns_nobody_here_is_kept_and_credits_nobody(on: On) {
     }
     stage.rest().await;
     let kept = "SELECT count(*) FROM payment_inbox WHERE state = 'put_aside' AND hostel_id IS NULL";
-    assert_eq!(owner.number(kept).await, 5);
+    assert_eq!(owner.number(kept).await, 4);
+    // What cannot be read and names a payment is that hostel's to see, without what it says.
+    let call = stage.app.house.operator(Scope::Hostel(stage.hostel));
+    let page = Page::first("received_at", false);
+    let listed = stage.app.house.payments.bursar.list_put_aside(&call, &page).await.unwrap().rows;
+    let [aside] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((aside.reference.as_deref(), aside.deliveries), (Some(begun.reference.as_str()), 1));
+    assert_eq!(aside.why.as_str(), "the field `data.currency` is missing");
+    let figures = stage.app.get("/metrics").told().await.is(200).text;
+    for line in [
+        r#"payments_webhooks_put_aside{why="unreadable"} 3"#,
+        r#"payments_webhooks_put_aside{why="no_payment"} 1"#,
+        r#"payments_webhooks_put_aside{why="no_charge"} 1"#,
+    ] {
+        assert!(figures.lines().any(|told| told == line), "{line} in\n{figures}");
+    }
+    // What is over is removed after 90 days, what waits is not.
+    let before = stage.app.house.ambient.now();
+    let earlier = before.minus(Duration::from_hours(1));
+    assert_eq!(stage.app.house.database.purge_webhooks(earlier).await.unwrap(), 0);
+    owner
+        .run(format!(
+            "UPDATE payment_inbox SET state = 'waiting', state_at = NULL, why = NULL WHERE reference = '{}'",
+            begun.reference
+        ))
+        .await;
+    assert_eq!(stage.app.house.database.purge_webhooks(before.plus(Duration::from_secs(1))).await.unwrap(), 5);
+    assert_eq!(owner.number("SELECT count(*) FROM payment_inbox").await, 1);
     assert_eq!(owner.number("SELECT count(*) FROM payments WHERE state <> 'pending'").await, 0);
     assert_eq!(owner.number("SELECT count(*) FROM journals WHERE key LIKE 'charge:%'").await, 0);
     // What a gateway told is ciphertext at rest.

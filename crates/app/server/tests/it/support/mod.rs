@@ -2,6 +2,7 @@
 //! still until the test moves it. What a test sees is what a client sees: HTTP.
 
 mod dice;
+mod kept;
 pub(crate) mod people;
 mod records;
 mod stays;
@@ -25,6 +26,8 @@ use domicile_testkit::{postgres, store::Owner};
 use tempfile::TempDir;
 
 pub(crate) use dice::Dice;
+#[allow(unused_imports, reason = "not every test binary that shares this module keeps an application")]
+pub(crate) use kept::Kept;
 pub(crate) use people::{PASSWORD, Person};
 pub(crate) use stays::{Place, deadlocks, month, stay};
 pub(crate) use wire::{Asked, Told};

@@ -7,4 +7,4 @@ mod payments;
 
 pub use bills::{DraftView, InvoiceView, LineView, QuoteView, TermsView};
 pub use books::{AnswerView, BalanceView, DeductionView, DepositView, EntryView, JournalView, WalletView};
-pub use payments::{InitializedPayment, PaymentView, QuarantineView, RefundView};
+pub use payments::{InitializedPayment, PaymentView, PutAsideView, QuarantineView, RefundView};

@@ -4,8 +4,8 @@ use domicile_kernel::{AccountId, HostelId, Instant, Money, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    BookingId, InvoiceId, Payment, PaymentId, PaymentState, PaymentStatus, Purpose, QuarantineId, Quarantined, Refund,
-    RefundId, RefundState, Suspicion,
+    BookingId, InboxEntryId, InvoiceId, Payment, PaymentId, PaymentState, PaymentStatus, Purpose, QuarantineId,
+    Quarantined, Refund, RefundId, RefundState, Suspicion,
 };
 
 /// A payment as it is told (J30).
@@ -175,4 +175,22 @@ impl QuarantineView {
             created_at: found.at,
         }
     }
+}
+
+/// What a provider told and has no effect, as it is told. What it said is not shown: it names people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PutAsideView {
+    /// Which.
+    pub id: InboxEntryId,
+    /// Who told it.
+    pub provider: String,
+    /// The reference of the payment it names.
+    pub reference: Option<String>,
+    /// Why it has no effect.
+    pub why: Text,
+    /// When it came first.
+    pub received_at: Instant,
+    /// How often it came.
+    pub deliveries: i64,
 }

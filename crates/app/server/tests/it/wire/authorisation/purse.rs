@@ -149,6 +149,7 @@ impl Stage {
             "wallet.get" => Question::at("/api/wallet"),
             "ledger.journals" => Question::at("/api/admin/ledger/journals"),
             "ledger.balances" => Question::at("/api/admin/ledger/balances"),
+            "ledger.put_aside" => Question::at("/api/admin/ledger/put-aside"),
             "ledger.quarantine" => Question::at("/api/admin/ledger/quarantine"),
             "billing.statement" => {
                 Question::at(format!("/api/billing/statement?from=2026-01-01&to=2026-02-01&user_id={payer}"))
