@@ -79,10 +79,6 @@ impl Upkeep for Upkeeper {
     async fn purge_events(&self, before: Instant) -> Result<u64, StoreError> {
         self.0.purge_events(before).await
     }
-
-    async fn purge_webhooks(&self, before: Instant) -> Result<u64, StoreError> {
-        self.0.purge_webhooks(before).await
-    }
 }
 
 /// A mailer as the worker's post.

@@ -77,8 +77,6 @@ pub trait Upkeep: Send + Sync {
     async fn purge_idempotency_keys(&self, before: Instant) -> Result<u64, StoreError>;
     /// Removes events that happened before an instant.
     async fn purge_events(&self, before: Instant) -> Result<u64, StoreError>;
-    /// Removes what gateways told and what was over before an instant.
-    async fn purge_webhooks(&self, before: Instant) -> Result<u64, StoreError>;
 }
 
 /// Tells what the sandbox gateway has to tell, as a real one tells from outside.

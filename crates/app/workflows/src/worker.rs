@@ -33,21 +33,17 @@ const BATCH: u32 = 20;
 /// A job that failed this often is given up, with an error in the log.
 const MOST_ATTEMPTS: i64 = 12;
 
-/// The sweep that removes what gateways told long ago.
-const SWEEP_WEBHOOKS: &str = "sweep.webhooks";
-
 /// The sweeps: what each is called and how often it is done.
 const SWEEPS: &[(&str, Duration)] = &[
     ("sweep.access", Duration::from_mins(10)),
     ("sweep.idempotency_keys", Duration::from_hours(1)),
     ("sweep.events", Duration::from_hours(1)),
-    (SWEEP_WEBHOOKS, Duration::from_hours(6)),
     (SWEEP_PAYMENTS, Duration::from_mins(2)),
 ];
 
 /// What was left unfinished, and how long nothing may have happened to it, before its job is wanted again.
 const LEFT_FOR: Duration = Duration::from_mins(5);
-/// So much of it is read at a time.
+/// At most so much of it at a time.
 const MOST_LEFT: u32 = 1_000;
 
 /// How many outcomes the sandbox tells at a time.
@@ -62,10 +58,6 @@ const SWEEP_AGAIN: Duration = Duration::from_mins(1);
 
 /// How long an idempotency key is kept (W9).
 const KEYS_KEPT: Duration = Duration::from_hours(24);
-
-/// How long what a gateway told is kept when it is over: bodies name people. A gateway delivers again for days, not months; and
-/// what comes after that has its effect once all the same, for the payment knows it.
-const WEBHOOKS_KEPT: Duration = Duration::from_hours(90 * 24);
 
 /// Does jobs.
 pub struct Worker {
@@ -228,12 +220,6 @@ impl Worker {
             "sweep.idempotency_keys" => self
                 .upkeep
                 .purge_idempotency_keys(now.minus(KEYS_KEPT))
-                .await
-                .map(|_count| ())
-                .map_err(|error| error.to_string()),
-            SWEEP_WEBHOOKS => self
-                .upkeep
-                .purge_webhooks(now.minus(WEBHOOKS_KEPT))
                 .await
                 .map(|_count| ())
                 .map_err(|error| error.to_string()),

@@ -122,10 +122,6 @@ impl Upkeep for Nobody {
     async fn purge_events(&self, _before: Instant) -> Result<u64, StoreError> {
         Ok(0)
     }
-
-    async fn purge_webhooks(&self, _before: Instant) -> Result<u64, StoreError> {
-        Ok(0)
-    }
 }
 
 /// A webhook route that is not there for so many tellings.
