@@ -133,7 +133,7 @@ impl Bursar {
         match (received, &unfit) {
             (Received::New, Some((unfit, why))) => self.tell_lookout(&entry, *unfit, why),
             (Received::Again { id, hostel_id: Some(hostel_id), aside: true, .. }, None) => {
-                self.read_again(&system.within(Scope::Hostel(hostel_id)), hostel_id, id).await?;
+                self.read_again(&system, hostel_id, id).await?;
             }
             _ => {}
         }
@@ -141,13 +141,16 @@ impl Bursar {
     }
 
     /// What was put aside and is delivered again can be read now: it waits again. Where it did not fit what was asked for,
-    /// it will not fit again, and the quarantine knows it.
-    async fn read_again(&self, call: &Call, hostel_id: HostelId, id: InboxEntryId) -> Result<(), StoreError> {
-        let mut uow = self.uows.begin(call).await?;
+    /// it will not fit again, and the quarantine knows it. The job is the installation's, as the first one was. What fails
+    /// halfway is not acknowledged, and comes again.
+    async fn read_again(&self, system: &Call, hostel_id: HostelId, id: InboxEntryId) -> Result<(), StoreError> {
+        let mut uow = self.uows.begin(&system.within(Scope::Hostel(hostel_id))).await?;
         if !uow.inbox().lock(id).await?.is_some_and(|entry| entry.is_aside()) {
             return uow.rollback().await;
         }
         uow.inbox().mark(id, &InboxState::Waiting).await?;
+        uow.commit(Outcome::done()).await?;
+        let mut uow = self.uows.begin(system).await?;
         uow.enqueue(BillingJob { hostel_id, work: Work::Inbox(id) }.at(self.ambient.id(), self.ambient.now()));
         uow.commit(Outcome::done()).await
     }

@@ -198,26 +198,48 @@ async fn play(on: On) -> Beginning {
     Beginning { kept: stage.app.kept().await, notices }
 }
 
-/// Delivers so many at once, in the order of the list.
+/// Delivers so many at once, in the order of the list, each sender over one connection. They are many, and a client that can do
+/// more than this costs more than the server.
 async fn deliver(app: &TestApp, notices: Vec<Notice>) {
     let (next, notices) = (Arc::new(AtomicUsize::new(0)), Arc::new(notices));
-    let url = format!("{}/api/payments/webhook/sandbox", app.base);
     let mut senders = JoinSet::new();
     for _ in 0..AT_ONCE.min(notices.len()) {
         let (next, notices) = (Arc::clone(&next), Arc::clone(&notices));
-        let (client, url) = (app.client.clone(), url.clone());
-        senders.spawn(async move {
+        let address = app.base.strip_prefix("http://").unwrap().to_owned();
+        senders.spawn_blocking(move || {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.set_nodelay(true).unwrap();
             while let Some(notice) = notices.get(next.fetch_add(1, Ordering::SeqCst)) {
-                let sent = client.post(&url).header("content-type", "application/json");
-                let sent = sent.header(SIGNATURE_HEADER, &notice.signature).body(notice.body.clone());
-                let answer = sent.send().await.unwrap();
-                let status = answer.status().as_u16();
-                assert_eq!(status, 200, "{}", answer.text().await.unwrap());
+                post(&mut stream, &address, notice);
             }
         });
     }
     while let Some(sender) = senders.join_next().await {
         sender.unwrap();
+    }
+}
+
+/// Posts one and waits until it is acknowledged.
+fn post(stream: &mut TcpStream, address: &str, Notice { signature, body }: &Notice) {
+    let length = body.len();
+    let head = format!(
+        "POST /api/payments/webhook/sandbox HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         {SIGNATURE_HEADER}: {signature}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let (mut seen, mut buffer) = (Vec::new(), [0; 8_192]);
+    loop {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the server went away after {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..read]);
+        let Some(head) = seen.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&seen).to_lowercase();
+        let mut lines = text.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        if seen.len() == head + 4 + length.parse::<usize>().unwrap() {
+            assert!(text.starts_with("http/1.1 200 "), "{text}");
+            return;
+        }
     }
 }
 
