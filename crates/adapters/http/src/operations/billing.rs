@@ -117,7 +117,7 @@ fn books() -> Vec<Operation> {
             web::route().to(ledger::balances::handle)
         })
         .needs(&[Permission::LedgerRead])
-        .answers::<Vec<BalanceView>>(),
+        .answers_many::<BalanceView>(),
         Operation::get(
             "ledger.quarantine",
             "/admin/ledger/quarantine",

@@ -275,10 +275,8 @@ impl Bursar {
 async fn refuse_who_lives_here(uow: &mut dyn BillingUow, deposit: &Deposit) -> Result<(), DepositError> {
     let is = deposit.record();
     let stay = uow.stays().find(is.booking_id).await?;
-    match stay.is_some_and(|stay| matches!(stay.state, StayState::Asked | StayState::Holding)) {
-        true => Err(DepositError::StillHere { status: is.status.as_str() }),
-        false => Ok(()),
-    }
+    let lives_here = stay.is_some_and(|stay| matches!(stay.state, StayState::Asked | StayState::Holding));
+    if lives_here { Err(DepositError::StillHere { status: is.status.as_str() }) } else { Ok(()) }
 }
 
 /// What is going back.
