@@ -62,7 +62,8 @@ pub struct AnswerDeposit {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SettleDeposit {
-    /// `origin`, the way it was paid, when absent; or `wallet`.
+    /// `origin`, the way it was paid, when absent; or `wallet`. What a gateway took that is not configured any more goes into
+    /// the wallet in any case.
     pub to: Option<String>,
 }
 
@@ -233,7 +234,9 @@ impl Bursar {
             }
             returning.left -= part;
             let mut rows = vec![Allocation { payment_id, target, amount: -part }];
-            if returning.to_wallet && !payment.is_from_wallet() {
+            // What nobody here can give back the way it came is the payer's all the same.
+            let to_wallet = returning.to_wallet || !self.can_ask(payment);
+            if to_wallet && !payment.is_from_wallet() {
                 credit += part;
                 rows.push(Allocation { payment_id, target: Target::Wallet, amount: part });
             } else {

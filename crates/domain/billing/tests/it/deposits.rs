@@ -1,8 +1,12 @@
 //! Deposits: held, assessed, answered, settled.
 
+use std::sync::Arc;
+
 use domicile_billing::{
     AnswerDeposit, AssessDeposit, DepositView, NewDeduction, SettleDeposit,
+    memory::MemoryGateway,
     model::{Account, StayFacts},
+    ports::Gateways,
 };
 use domicile_kernel::{Code, Currency, Fault, Money, event::MAX_DATA_BYTES};
 use pollster::block_on;
@@ -205,6 +209,18 @@ fn a_deposit_of_a_stay_that_is_given_up_is_told_to_the_last_unit() {
             (of(&entry.before), of(&entry.after))
         };
         assert_eq!((held("deposit.reduce"), held("deposit.release")), ((45_000, 0), (0, 0)));
+    });
+}
+
+#[test]
+fn a_deposit_that_nobody_here_can_give_back_the_way_it_came_becomes_credit() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let (_, held) = left(&house).await;
+        let elsewhere = house.with_gateways(Gateways::new().with(Arc::new(MemoryGateway::new("other"))));
+        let origin = SettleDeposit::default();
+        elsewhere.settle_deposit(&house.manager(), held.id, held.version, origin).await.unwrap();
+        assert_eq!((house.wallet(0).await, house.gateway.holds()), (45_000, 45_000));
     });
 }
 
