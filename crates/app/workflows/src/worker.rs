@@ -43,7 +43,7 @@ const SWEEPS: &[(&str, Duration)] = &[
 
 /// What was left unfinished, and how long nothing may have happened to it, before its job is wanted again.
 const LEFT_FOR: Duration = Duration::from_mins(5);
-/// At most so much of it at a time.
+/// So much of it is read at a time.
 const MOST_LEFT: u32 = 1_000;
 
 /// How many outcomes the sandbox tells at a time.

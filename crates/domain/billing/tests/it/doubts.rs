@@ -26,7 +26,7 @@ fn state(house: &House) -> InboxState {
 /// A payment of which a success is told, with a gateway that says something else when it is asked.
 async fn told_and_denied(house: &House, says: ChargeStatus) -> PaymentView {
     let stay = house.agreed(0).await;
-    let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+    let begun = house.begin(house.invoices(&stay).await.first().unwrap(), None).await.payment;
     house.gateway.pay(&begun.reference);
     let (signature, body) = house.gateway.webhook(&begun.reference).unwrap();
     house.gateway.report(&begun.reference, |charge| charge.status = says);
@@ -91,7 +91,7 @@ fn a_question_that_is_put_again_and_again_is_put_less_and_less_often() {
 /// A refund of 100 cedis that goes slowly.
 async fn on_its_way(house: &House) -> (PaymentView, RefundView) {
     let stay = house.agreed(0).await;
-    let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+    let paid = house.pay(house.invoices(&stay).await.first().unwrap(), None).await;
     house.gateway.refunds_go(RefundMode::Slowly);
     let pending = house.refund(&paid, Some(10_000)).await;
     (paid, pending)
@@ -109,7 +109,7 @@ async fn tell_of_refund(house: &House, paid: &PaymentView, refund: &RefundView, 
 }
 
 async fn status(house: &House, paid: &PaymentView) -> &'static str {
-    house.bursar.list_refunds(&house.admin(), paid.id).await.unwrap()[0].status.as_str()
+    house.bursar.list_refunds(&house.admin(), paid.id).await.unwrap().first().unwrap().status.as_str()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn the_end_of_a_refund_is_confirmed_before_it_takes_effect() {
             let house = House::new();
             let (paid, refund) = on_its_way(&house).await;
             tell_of_refund(&house, &paid, &refund, told).await;
-            let entry = house.memory.inbox()[0].entry.id;
+            let entry = house.memory.inbox().first().unwrap().entry.id;
             house.work().await;
             assert_eq!((status(&house, &paid).await, state(&house)), ("pending", InboxState::Waiting), "not confirmed");
             house.gateway.settle_refund(&Refund::reference_of(refund.id), told);
@@ -174,6 +174,7 @@ fn the_end_of_a_refund_that_is_never_confirmed_is_put_aside_for_somebody_to_look
         );
         assert!(matches!(state(&house), InboxState::PutAside { .. }));
         let note = house.bursar.list_quarantined(&house.admin(), &Page::first("created_at", false)).await.unwrap();
-        assert!(note.rows[0].note.as_str().contains("test"), "play money is not called real: {:?}", note.rows[0].note);
+        let note = &note.rows.first().unwrap().note;
+        assert!(note.as_str().contains("test"), "play money is not called real: {note:?}");
     });
 }
