@@ -33,6 +33,14 @@ impl House {
     }
 
     async fn bill(self) -> Self {
+        let hostel: HostelId = HOSTEL.parse().unwrap();
+        self.money.put_room(hostel, RoomId::new(ROOM.parse().unwrap()), Money::new(45_000, Currency::GHS));
+        self.stay_is(StayState::Holding).await;
+        self
+    }
+
+    /// The stay holds its bed, or ended.
+    async fn stay_is(&self, state: StayState) {
         let house = self;
         let hostel: HostelId = HOSTEL.parse().unwrap();
         let stay = StayFacts {
@@ -42,10 +50,9 @@ impl House {
             check_out: "2026-04-01".parse().unwrap(),
             monthly_price: Money::new(45_000, Currency::GHS),
             total_price: Money::new(90_000, Currency::GHS),
-            state: StayState::Holding,
+            state,
         };
         house.money.put_stay(hostel, stay);
-        house.money.put_room(hostel, RoomId::new(ROOM.parse().unwrap()), Money::new(45_000, Currency::GHS));
         #[expect(clippy::disallowed_methods, reason = "a test's jobs")]
         let actor = Actor::vouched_for(Who::System(Purpose::Jobs));
         let request_id = RequestId::from_uuid(Uuid::from_u128(9));
@@ -53,7 +60,6 @@ impl House {
         let mut uow = BillingUows::begin(&house.money, &system).await.unwrap();
         stays::follow(&mut *uow, &house.bench.shell.ambient, &stay).await.unwrap();
         uow.commit(Outcome::done()).await.unwrap();
-        house
     }
 
     async fn get(&self, path: &str, role: &str) -> Said {
@@ -223,7 +229,8 @@ async fn a_receipt_and_a_statement_are_files_and_their_refusals_are_not() {
 
     let statement = house.get("/api/billing/statement?from=2026-01-01&to=2026-03-31", "student").await;
     assert_eq!((statement.status, statement.header("content-type")), (200, "application/pdf"), "{}", statement.text);
-    let file = "attachment; filename=\"statement-2026-01-01-2026-03-31.pdf\"";
+    // It ends today, whatever was asked for.
+    let file = "attachment; filename=\"statement-2026-01-01-2026-01-20.pdf\"";
     assert_eq!(statement.header("content-disposition"), file);
     let wrong = house.get("/api/billing/statement?from=2026-03-01&to=2026-01-31", "student").await;
     assert_eq!((wrong.status, wrong.body["errors"][0]["field"].as_str()), (400, Some("to")), "{}", wrong.body);
@@ -303,6 +310,10 @@ async fn a_deposit_is_answered_by_its_resident_on_the_version_they_saw() {
     assert_eq!(deposit["held"], cedis(45_000), "{}", list.body);
     let path = format!("/api/deposits/{}", text(&deposit["id"]));
     let seen = house.get(&path, "student").await;
+    let early = ask(Method::PATCH, &format!("{path}/settle"), "admin").insert_header(("If-Match", seen.header("etag")));
+    let early = house.send(early).await;
+    assert_eq!((early.status, early.body["code"].as_str()), (409, Some("RESOURCE_CONFLICT")), "{}", early.body);
+    house.stay_is(StayState::MovedOut).await;
     let assess =
         ask(Method::PUT, &format!("{path}/assess"), "manager").insert_header(("If-Match", seen.header("etag")));
     let deductions = json!({ "deductions": [{ "description": "A window", "amount": cedis(5_000) }] });
@@ -318,10 +329,10 @@ async fn a_deposit_is_answered_by_its_resident_on_the_version_they_saw() {
         "{}",
         answered.body
     );
-    let early =
+    let settle =
         ask(Method::PATCH, &format!("{path}/settle"), "admin").insert_header(("If-Match", answered.header("etag")));
-    let early = house.send(early).await;
-    assert_eq!((early.status, early.body["code"].as_str()), (409, Some("RESOURCE_CONFLICT")), "{}", early.body);
+    let settled = house.send(settle).await;
+    assert_eq!((settled.status, &settled.body["data"]["returned"]), (200, &cedis(40_000)), "{}", settled.body);
 }
 
 #[actix_web::test]
