@@ -239,7 +239,9 @@ impl Walk {
         let key = SecretKey::new(self.planted.plant("webhook secret", secret.as_str())).unwrap();
         let terms = self.app.put("/api/billing/terms").by(&admin).seen(0).json(json!({ "deposit_percent": 100 }));
         terms.told().await.is(200);
-        let asked = self.app.post("/api/bookings").by(person).json(stay(room, 6, 8)).told().await.is(201);
+        let mut today = stay(room, 6, 8);
+        (today["check_in_date"], today["check_out_date"]) = (json!("2026-01-20"), json!("2026-03-20"));
+        let asked = self.app.post("/api/bookings").by(person).json(today).told().await.is(201);
         let booking = text(&asked.data()["id"]);
         let approve = self.app.put(&format!("/api/bookings/{booking}/approve")).by(&admin).seen(1);
         approve.told().await.is(200);
@@ -289,6 +291,10 @@ impl Walk {
         for (field, secret) in [("card_number", &card), ("reason", &card)] {
             let asked = self.app.post(&format!("{path}/refund")).by(person).json(json!({ field: secret }));
             self.refused(asked).await;
+        }
+        for (verb, version) in [("check-in", 2), ("check-out", 3)] {
+            let moved = self.app.put(&format!("/api/bookings/{booking}/{verb}")).by(&admin).seen(version);
+            moved.told().await.is(200);
         }
         let deposit = self.app.get(&format!("/api/deposits?booking_id={booking}")).by(person).told().await.is(200);
         let deposit = &deposit.data()[0];

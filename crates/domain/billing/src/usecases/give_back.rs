@@ -134,15 +134,9 @@ async fn withdraw(
                 match sources.deposits.get(target) {
                     None => entries.push((Account::RentIncome, *amount)),
                     Some(before) => {
-                        let left = before.clone().holding(-amount, books.now).map_err(broken)?;
-                        // With nothing held and nothing to be paid any more there is no deposit.
-                        let (after, change) = if left.held() == 0 && after.open() == 0 {
-                            (before.clone().release(books.now), Change::DepositReleased)
-                        } else {
-                            (left, Change::DepositReduced)
-                        };
+                        let after = before.clone().holding(-amount, books.now).map_err(broken)?;
                         written(uow.deposits().update(&after).await?, "deposits")?;
-                        tell_deposit(uow, books.ambient, change, Some(before), &after);
+                        tell_deposit(uow, books.ambient, Change::DepositReduced, Some(before), &after);
                         entries.push((Account::DepositLiability(before.record().user_id), *amount));
                     }
                 }
@@ -226,6 +220,9 @@ impl Bursar {
         books.enter(format!("refund:{id}"), "Refund", before.record().amount.currency(), entries)?;
         let change = if at_once { Change::RefundCompleted } else { Change::RefundRequested };
         tell_refund(uow, books.ambient, change, Some(&before), &payment, &RefundView::of(&refund));
+        if at_once {
+            end_empty_deposits(uow, books, &refund).await?;
+        }
         Ok((payment, refund))
     }
 
@@ -260,13 +257,13 @@ impl Bursar {
     ) -> Result<(Payment, Refund), StoreError> {
         if !refund.record().state.is_open() {
             if contradicts(&refund, report) {
-                self.quarantine(uow, books, &payment, &as_charge(&payment, report), Suspicion::Refund).await?;
+                self.quarantine(uow, books, &payment, &self.as_charge(&payment, report), Suspicion::Refund).await?;
             }
             return Ok((payment, refund));
         }
         let message = report.message.as_deref().map(Text::clean);
         if report.amount != refund.record().amount && report.status != RefundStatus::Failed {
-            self.quarantine(uow, books, &payment, &as_charge(&payment, report), Suspicion::Refund).await?;
+            self.quarantine(uow, books, &payment, &self.as_charge(&payment, report), Suspicion::Refund).await?;
             let message = Some(Text::clean(&format!("the provider reports {}", report.amount)));
             return self.heard(uow, books, (payment, refund), RefundState::NeedsAttention, report, message).await;
         }
@@ -285,6 +282,7 @@ impl Bursar {
                 let entries = [(Account::RefundPayable(payment.id()), amount), (gateway, -amount)];
                 let key = format!("refund_paid:{}", refund.id());
                 books.enter(key, "Refund paid out", refund.record().amount.currency(), entries)?;
+                end_empty_deposits(uow, books, &refund).await?;
                 self.over(uow, books, (payment, after), refund, (RefundState::Completed, report, message)).await
             }
             RefundStatus::Failed => {
@@ -351,22 +349,23 @@ fn contradicts(refund: &Refund, report: &RefundReport) -> bool {
     }
 }
 
-/// A refund's report in the form of a charge's, for the quarantine.
-fn as_charge(payment: &Payment, report: &RefundReport) -> ChargeReport {
-    ChargeReport {
-        reference: payment.record().reference.clone(),
-        status: match report.status {
-            RefundStatus::Failed => ChargeStatus::Failed,
-            RefundStatus::Pending | RefundStatus::Processed | RefundStatus::NeedsAttention => ChargeStatus::Reversed,
-        },
-        amount: report.amount,
-        requested: None,
-        domain: crate::ports::Domain::Live,
-        gateway_id: report.gateway_id.clone(),
-        fees: None,
-        paid_at: None,
-        message: None,
+/// Ends the deposits that a refund emptied for good: with nothing held and nothing to be paid any more there is none.
+async fn end_empty_deposits(uow: &mut dyn BillingUow, books: &Books<'_>, refund: &Refund) -> Result<(), StoreError> {
+    for part in &refund.record().taken_from {
+        let Target::Invoice(id) = part.target else { continue };
+        let Some(invoice) = uow.invoices().find(id).await? else { continue };
+        if invoice.record().kind != InvoiceKind::Deposit || invoice.open() > 0 {
+            continue;
+        }
+        let Some(before) = uow.deposits().lock_of_booking(invoice.record().booking_id).await? else { continue };
+        if before.is_over() || before.held() > 0 {
+            continue;
+        }
+        let after = before.clone().release(books.now);
+        written(uow.deposits().update(&after).await?, "deposits")?;
+        tell_deposit(uow, books.ambient, Change::DepositReleased, Some(&before), &after);
     }
+    Ok(())
 }
 
 /// Which payments pay an invoice, without locks: to lock them in their order before the invoice.

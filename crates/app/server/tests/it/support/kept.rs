@@ -22,7 +22,7 @@ impl TestApp {
     pub(crate) async fn kept(mut self) -> Kept {
         self.close().await;
         let (settings, now) = (self.house.settings.clone(), self.clock.now());
-        Kept { settings, now, folder: self._folder, database: self._database }
+        Kept { settings, now, folder: self.folder, database: self.database }
     }
 }
 
@@ -47,17 +47,7 @@ impl Kept {
         let clock: Arc<FixedClock> = FixedClock::at("2026-01-20T10:30:00Z");
         clock.set(self.now);
         let (house, backstage, server, base) = open(settings, &clock, |_state| ()).await;
-        TestApp {
-            base,
-            house,
-            clock,
-            client: client(),
-            url,
-            backstage: Some(backstage),
-            server,
-            _folder: folder,
-            _database: database,
-        }
+        TestApp { base, house, clock, client: client(), url, backstage: Some(backstage), server, folder, database }
     }
 }
 

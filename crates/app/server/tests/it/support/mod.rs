@@ -55,8 +55,8 @@ pub(crate) struct TestApp {
     url: String,
     backstage: Option<Backstage>,
     server: ServerHandle,
-    _folder: TempDir,
-    _database: Option<postgres::Database>,
+    folder: TempDir,
+    database: Option<postgres::Database>,
 }
 
 impl TestApp {
@@ -111,17 +111,7 @@ impl TestApp {
         configure(&mut settings);
         let (house, backstage, server, base) = open(settings, &clock, change).await;
         let client = client();
-        Self {
-            base,
-            house,
-            clock,
-            client,
-            url,
-            backstage: Some(backstage),
-            server,
-            _folder: folder,
-            _database: database,
-        }
+        Self { base, house, clock, client, url, backstage: Some(backstage), server, folder, database }
     }
 
     /// The same after a restart: over the same database and data folder, with the same clock, on another port.
