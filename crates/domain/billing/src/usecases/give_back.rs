@@ -22,7 +22,7 @@ use crate::{
         RefundRecord, RefundState, Suspicion, Target,
     },
     policy,
-    ports::{BillingUow, ChargeReport, ChargeStatus, NewRefund, RefundReport, RefundStatus},
+    ports::{BillingUow, NewRefund, RefundReport, RefundStatus},
     queries::RefundView,
     stays::written,
 };
