@@ -148,7 +148,7 @@ async fn compute(
     let work = move || match command.thing_name.as_deref() {
         Some("panic") => panic!("a bug"),
         Some("slow") => {
-            std::thread::sleep(Duration::from_millis(600));
+            std::thread::sleep(Duration::from_secs(4));
             Ok(())
         }
         Some("closed") => Err(ThingError::Closed),

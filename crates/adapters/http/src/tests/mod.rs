@@ -142,7 +142,7 @@ impl Bench {
         let shelf = Shelf::default();
         let config = HttpConfig {
             allowed_origins: vec!["https://app.example.org".to_owned()],
-            deadline: Duration::from_millis(300),
+            deadline: Duration::from_secs(3),
             ..HttpConfig::local(ambient.now())
         };
         let ambient_now = ambient.now();
