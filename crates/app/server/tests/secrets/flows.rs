@@ -240,7 +240,7 @@ impl Walk {
         let terms = self.app.put("/api/billing/terms").by(&admin).seen(0).json(json!({ "deposit_percent": 100 }));
         terms.told().await.is(200);
         let mut today = stay(room, 6, 8);
-        (today["check_in_date"], today["check_out_date"]) = (json!("2026-01-20"), json!("2026-03-20"));
+        (today["check_in_date"], today["check_out_date"]) = (json!("2026-01-20"), json!("2026-02-20"));
         let asked = self.app.post("/api/bookings").by(person).json(today).told().await.is(201);
         let booking = text(&asked.data()["id"]);
         let approve = self.app.put(&format!("/api/bookings/{booking}/approve")).by(&admin).seen(1);
