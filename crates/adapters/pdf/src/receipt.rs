@@ -33,7 +33,7 @@ pub(crate) fn sheet(receipt: &ReceiptSheet) -> Sheet {
         person: receipt.payer.clone(),
         facts: vec![
             ("Paid on".into(), wall.day_and_time(receipt.paid_at)),
-            ("Paid by".into(), paid_by(&receipt.provider)),
+            ("Paid by".into(), capitalised(&receipt.provider)),
             ("Reference".into(), receipt.number.clone()),
         ],
         highlight: Some(Highlight { label: "Amount paid".into(), amount: receipt.amount.printed(), remark }),
@@ -51,11 +51,6 @@ pub(crate) fn sheet(receipt: &ReceiptSheet) -> Sheet {
         )],
         ..Sheet::default()
     }
-}
-
-/// A provider as people know it. Nobody shall take a rehearsal for money.
-fn paid_by(provider: &str) -> String {
-    if provider == "sandbox" { "Sandbox: no real money moved".into() } else { capitalised(provider) }
 }
 
 fn total(label: &str, amount: Money, is_final: bool) -> Total {

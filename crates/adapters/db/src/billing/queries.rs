@@ -5,7 +5,7 @@ use domicile_billing::{
     BillingQueries, DepositFilter, DepositView, InvoiceFilter, InvoiceView, JournalFilter, JournalView, Movement,
     Offer, Payer, PaymentFilter, PaymentUse, PaymentView, PutAsideView, QuarantineView, RefundView, Unfinished, Work,
     model::{
-        Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, RefundId, RefundState,
+        Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, PaymentId, Refund, RefundId,
         RoomId, StayFacts,
     },
     queries::STUCK_FOR,
@@ -155,22 +155,12 @@ impl BillingQueries for Database {
 
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let mut uses = allocations::uses(&read.tx, read.hostel()?, id).await?;
-        for refund in refunds::of_payment(&read.tx, read.hostel()?, id).await? {
-            let taken = refund.record().taken_from.iter().filter(|_| refund.record().state != RefundState::Failed);
-            for part in taken {
-                if let Some(used) = uses.iter_mut().find(|used| used.target == part.target) {
-                    used.amount += part.amount;
-                }
-            }
-        }
-        uses.retain(|used| used.amount != 0);
-        Ok(uses)
+        allocations::uses(&read.tx, read.hostel()?, id).await
     }
 
-    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<RefundView>, StoreError> {
+    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<Refund>, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        Ok(refunds::of_payment(&read.tx, read.hostel()?, id).await?.iter().map(RefundView::of).collect())
+        refunds::of_payment(&read.tx, read.hostel()?, id).await
     }
 
     async fn refund(&self, call: &Call, id: RefundId) -> Result<Option<RefundView>, StoreError> {

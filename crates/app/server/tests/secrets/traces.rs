@@ -15,16 +15,24 @@ use crate::{
 const TRACE: [u8; 16] =
     [0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36];
 
-/// The names of the spans of the trace: in a span's encoding the name (field 5) follows closely on the trace.
+/// The names of the spans of the trace.
 fn names(sent: &[u8]) -> BTreeSet<String> {
     let places = sent.windows(16).enumerate().filter(|(_, window)| *window == TRACE).map(|(at, _)| at);
-    let name = |at: usize| {
-        let behind = &sent[at + 16..sent.len().min(at + 64)];
-        let field = behind.iter().position(|byte| *byte == 0x2a)?;
-        let length = usize::from(*behind.get(field + 1)?);
-        Some(String::from_utf8_lossy(behind.get(field + 2..field + 2 + length)?).into_owned())
-    };
-    places.filter_map(name).collect()
+    places.filter_map(|at| name(&sent[at + 16..])).collect()
+}
+
+/// The name (field 5) among the fields that follow on a span's trace: its own id, its state, its parent. Each is a tag, a
+/// length of one byte and so many bytes; the ids are any bytes, a name's tag among them.
+fn name(mut fields: &[u8]) -> Option<String> {
+    const NAME: u8 = 0x2a;
+    while let [tag @ (0x12 | 0x1a | 0x22 | NAME), length, rest @ ..] = fields {
+        let (content, next) = rest.split_at_checked(usize::from(*length))?;
+        if *tag == NAME {
+            return String::from_utf8(content.to_vec()).ok();
+        }
+        fields = next;
+    }
+    None
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! The read port in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domicile_kernel::{
@@ -135,14 +135,7 @@ impl BillingQueries for MemoryBilling {
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError> {
         let hostel = hostel_of(call)?;
         let state = self.state();
-        let mut parts: BTreeMap<Target, i64> = sums(&state, hostel, id).into_iter().collect();
-        let given_back = own(&state.refunds, hostel).map(Refund::record).filter(|refund| refund.payment_id == id);
-        for part in
-            given_back.filter(|refund| refund.state != RefundState::Failed).flat_map(|refund| &refund.taken_from)
-        {
-            *parts.entry(part.target).or_default() += part.amount;
-        }
-        let uses = parts.into_iter().map(|(target, amount)| {
+        let uses = sums(&state, hostel, id).into_iter().map(|(target, amount)| {
             let invoice = match target {
                 Target::Invoice(id) => state.invoices.get(&(hostel, id)),
                 Target::Wallet | Target::Suspense => None,
@@ -156,13 +149,13 @@ impl BillingQueries for MemoryBilling {
         Ok(uses.collect())
     }
 
-    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<RefundView>, StoreError> {
+    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<Refund>, StoreError> {
         let hostel = hostel_of(call)?;
         let state = self.state();
-        let mut views: Vec<RefundView> =
-            own(&state.refunds, hostel).map(RefundView::of).filter(|refund| refund.payment_id == id).collect();
-        views.sort_by_key(|refund| (refund.created_at, refund.id));
-        Ok(views)
+        let mut refunds: Vec<Refund> =
+            own(&state.refunds, hostel).filter(|refund| refund.record().payment_id == id).cloned().collect();
+        refunds.sort_by_key(|refund| (refund.record().created_at, refund.id()));
+        Ok(refunds)
     }
 
     async fn refund(&self, call: &Call, id: RefundId) -> Result<Option<RefundView>, StoreError> {
@@ -349,7 +342,6 @@ fn sums(state: &State, hostel: HostelId, id: PaymentId) -> std::collections::BTr
     for (_, row) in state.allocations.iter().filter(|(of, row)| *of == hostel && row.payment_id == id) {
         *sums.entry(row.target).or_insert(0) += row.amount;
     }
-    sums.retain(|_, sum| *sum != 0);
     sums
 }
 
@@ -357,7 +349,7 @@ fn sums(state: &State, hostel: HostelId, id: PaymentId) -> std::collections::BTr
 fn waits_in_suspense(state: &State, hostel: HostelId, payment: &Payment) -> bool {
     let tried = own(&state.refunds, hostel)
         .any(|refund| refund.record().payment_id == payment.id() && refund.record().origin == RefundOrigin::Suspense);
-    !tried && sums(state, hostel, payment.id()).contains_key(&Target::Suspense)
+    !tried && sums(state, hostel, payment.id()).get(&Target::Suspense).is_some_and(|sum| *sum != 0)
 }
 
 fn is_of(journal: &Journal, house: &House) -> bool {

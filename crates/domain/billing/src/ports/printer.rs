@@ -29,7 +29,7 @@ pub struct ReceiptSheet {
     pub paid_at: Instant,
     /// Who paid: their name, or their address when they gave none.
     pub payer: String,
-    /// By which provider.
+    /// By which provider, and whether that moved no real money.
     pub provider: String,
     /// What it was used for, in order; adds up to the amount.
     pub lines: Vec<ReceiptLine>,

@@ -21,7 +21,7 @@ pub use views::{
 
 use crate::model::{
     Account, BillingTerms, BookingId, DepositId, House, InboxEntryId, InvoiceId, InvoiceKind, PaymentId, Period,
-    RefundId, RoomId, StayFacts, Target,
+    Refund, RefundId, RoomId, StayFacts, Target,
 };
 
 /// The fields a list of invoices can be sorted by; the first is the usual one. What is equal goes by id, in the same
@@ -72,12 +72,12 @@ pub trait BillingQueries: Send + Sync {
     /// The payment of the hostel with this reference, whoever took it.
     async fn payment_by_reference(&self, call: &Call, reference: &str) -> Result<Option<PaymentView>, StoreError>;
 
-    /// What a payment was used for: positive amounts in minor units that add up to it, in the order of the targets. What was
-    /// given back, or is on its way, counts as what it was used for before.
+    /// Everything that a payment is or was used for, with how much of it is now, in minor units and down to nothing, in the
+    /// order of the targets.
     async fn uses(&self, call: &Call, id: PaymentId) -> Result<Vec<PaymentUse>, StoreError>;
 
-    /// The refunds of a payment, oldest first.
-    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<RefundView>, StoreError>;
+    /// The refunds of a payment as they are kept, oldest first.
+    async fn refunds(&self, call: &Call, id: PaymentId) -> Result<Vec<Refund>, StoreError>;
 
     /// One refund.
     async fn refund(&self, call: &Call, id: RefundId) -> Result<Option<RefundView>, StoreError>;

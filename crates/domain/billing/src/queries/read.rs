@@ -80,7 +80,7 @@ impl Bursar {
     /// The refunds of a payment, oldest first, for its payer and for who may see every payment.
     pub async fn list_refunds(&self, call: &Call, payment: PaymentId) -> Result<Vec<RefundView>, ReadError> {
         self.payment(call, payment).await?;
-        Ok(self.queries.refunds(call, payment).await?)
+        Ok(self.queries.refunds(call, payment).await?.iter().map(RefundView::of).collect())
     }
 
     /// One refund, for its payer and for who may see every payment.

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::{
     Bursar,
-    model::{InvoiceKind, PaymentId, Target},
-    ports::{PrintError, ReceiptLine, ReceiptSheet, StatementLine, StatementSheet},
+    model::{InvoiceKind, PaymentId, Refund, RefundState, Target},
+    ports::{Domain, PrintError, ReceiptLine, ReceiptSheet, StatementLine, StatementSheet},
     queries::{Payer, PaymentUse},
 };
 
@@ -70,14 +70,14 @@ impl Bursar {
         let paid_at = payment.completed_at.ok_or(SheetError::NotPaid)?;
         let house = self.queries.house(call).await?;
         let payer = self.queries.payer(call, payment.user_id).await?;
-        let uses = self.queries.uses(call, id).await?;
+        let uses = bought(self.queries.uses(call, id).await?, &self.queries.refunds(call, id).await?);
         Ok(ReceiptSheet {
             hostel: house.name.as_str().to_owned(),
             zone: house.zone,
             number: payment.reference,
             paid_at,
             payer: payer.map(known_as).unwrap_or_default(),
-            provider: payment.provider,
+            provider: self.paid_by(payment.provider),
             lines: uses.iter().map(|part| receipt_line(part, payment.amount.currency())).collect(),
             amount: payment.amount,
             refunded: payment.refunded,
@@ -129,6 +129,12 @@ impl Bursar {
         })
     }
 
+    /// By whom, for people to read. Nobody shall take a rehearsal for money.
+    fn paid_by(&self, provider: String) -> String {
+        let rehearsed = self.gateways.find(&provider).is_some_and(|gateway| gateway.domain() == Domain::Test);
+        if rehearsed { format!("{provider}: no real money moved") } else { provider }
+    }
+
     /// Prints a receipt.
     pub fn print_receipt(&self, sheet: &ReceiptSheet) -> Result<Vec<u8>, SheetError> {
         Ok(self.printer.receipt(sheet)?)
@@ -142,6 +148,19 @@ impl Bursar {
 
 fn known_as(payer: Payer) -> String {
     payer.name.unwrap_or(payer.email)
+}
+
+/// What a payment was used for, in amounts that add up to it: what was given back, or is on its way, counts as what it was
+/// used for before.
+fn bought(mut uses: Vec<PaymentUse>, refunds: &[Refund]) -> Vec<PaymentUse> {
+    let given_back = refunds.iter().map(Refund::record).filter(|refund| refund.state != RefundState::Failed);
+    for part in given_back.flat_map(|refund| &refund.taken_from) {
+        if let Some(used) = uses.iter_mut().find(|used| used.target == part.target) {
+            used.amount += part.amount;
+        }
+    }
+    uses.retain(|used| used.amount != 0);
+    uses
 }
 
 fn receipt_line(part: &PaymentUse, currency: Currency) -> ReceiptLine {

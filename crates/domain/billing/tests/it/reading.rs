@@ -148,6 +148,7 @@ fn a_receipt_says_what_a_payment_was_used_for() {
             (sheet.hostel.as_str(), sheet.amount, sheet.refunded),
             ("Attic Hostel", cedis(60_000), cedis(5_000))
         );
+        assert_eq!(sheet.provider, "sandbox: no real money moved");
         let printed = String::from_utf8(house.bursar.print_receipt(&sheet).unwrap()).unwrap();
         assert!(printed.contains("Paid ₵600.00"), "{printed}");
     });

@@ -171,7 +171,7 @@ impl Game<'_> {
         assert_eq!(booked.amount_minor(), self.gateway.holds(), "{}: the gateway and the books", self.place);
         for (id, _) in self.payments.clone() {
             let refunds = self.stage.world.queries().refunds(&self.admin(), id).await.unwrap();
-            let done = refunds.iter().filter(|refund| refund.status == RefundState::Completed);
+            let done = refunds.iter().filter(|refund| refund.record().state == RefundState::Completed);
             self.summary.refunds += done.count() as u32;
         }
     }

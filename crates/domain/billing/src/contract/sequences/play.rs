@@ -306,7 +306,7 @@ impl Game<'_> {
     async fn charge_of(&self, refund: &str) -> Option<(String, Vec<u8>)> {
         for (id, reference) in &self.payments {
             let refunds = self.stage.world.queries().refunds(&self.admin(), *id).await.unwrap();
-            if refunds.iter().any(|known| crate::model::Refund::reference_of(known.id) == refund) {
+            if refunds.iter().any(|known| known.record().reference == refund) {
                 return self.gateway.refund_webhook(reference, refund);
             }
         }
@@ -379,12 +379,12 @@ impl Game<'_> {
         let mut stuck = Vec::new();
         for (id, _) in &self.payments {
             let refunds = self.stage.world.queries().refunds(&self.admin(), *id).await.unwrap();
-            stuck.extend(refunds.into_iter().filter(|refund| refund.status == RefundState::NeedsAttention));
+            stuck.extend(refunds.into_iter().filter(|refund| refund.record().state == RefundState::NeedsAttention));
         }
         for refund in stuck {
             let account =
                 RetryRefund { account_number: Some("0123456789".to_owned()), bank_id: Some("GH-1".to_owned()) };
-            let retried = self.bursar.retry_refund(&self.admin(), refund.id, account).await;
+            let retried = self.bursar.retry_refund(&self.admin(), refund.id(), account).await;
             self.note("retry", retried);
         }
     }
