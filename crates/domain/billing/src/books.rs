@@ -18,7 +18,12 @@ pub(crate) struct Books<'a> {
 
 impl<'a> Books<'a> {
     pub(crate) fn open(ambient: &'a Ambient, hostel: HostelId) -> Self {
-        Self { ambient, hostel, now: ambient.now(), journals: Vec::new() }
+        Self::dated(ambient, hostel, ambient.now())
+    }
+
+    /// Of what was true at an instant: a gateway's word is as old as the question.
+    pub(crate) const fn dated(ambient: &'a Ambient, hostel: HostelId, now: Instant) -> Self {
+        Self { ambient, hostel, now, journals: Vec::new() }
     }
 
     /// Enters a journal; what moves nothing is none.

@@ -18,7 +18,7 @@ use crate::{
     memory::{MemoryGateway, PlainPrinter, RefundMode},
     model::{PaymentId, RefundId, StayFacts},
     ports::{Gateways, RefundStatus},
-    usecases::JobDone,
+    usecases::{JobDone, look::ASKING},
 };
 
 /// What a sequence came to, for who wants to see that something happened in it.
@@ -164,6 +164,8 @@ impl Game<'_> {
     async fn finish(&mut self) {
         self.gateway.calm();
         self.gateway.refunds_go(RefundMode::AtOnce);
+        // Whoever was asking when a crowd kept them from writing the answer down asks no more.
+        self.stage.world.wait(ASKING);
         for round in 0..20 {
             for reference in self.gateway.open_refunds() {
                 self.gateway.settle_refund(&reference, RefundStatus::Processed);

@@ -57,7 +57,10 @@ struct State {
     forgetful: bool,
     illiterate: bool,
     calls: BTreeMap<&'static str, usize>,
+    meanwhile: VecDeque<(&'static str, Meanwhile)>,
 }
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl MemoryGateway {
     /// One that works, under a name.
@@ -73,6 +76,7 @@ impl MemoryGateway {
             forgetful: false,
             illiterate: false,
             calls: BTreeMap::new(),
+            meanwhile: VecDeque::new(),
         };
         Self { name, state: Mutex::new(state) }
     }
@@ -103,6 +107,11 @@ impl MemoryGateway {
     /// What goes wrong with the next call of one kind, named as in [`calls`](Self::calls).
     pub fn trouble_with(&self, what: &'static str, trouble: Trouble) {
         self.state().troubles_with.push_back((what, trouble));
+    }
+
+    /// What happens while the answer to the next call of one kind is on its way.
+    pub fn meanwhile(&self, what: &'static str, happens: impl FnOnce() + Send + 'static) {
+        self.state().meanwhile.push_back((what, Box::new(happens)));
     }
 
     /// Nothing goes wrong any more.
@@ -204,14 +213,28 @@ impl MemoryGateway {
         what: &'static str,
         act: impl FnOnce(&mut State) -> Result<T, GatewayError>,
     ) -> Result<T, GatewayError> {
+        let (answer, meanwhile) = self.answer_now(what, act);
+        if let Some(happens) = meanwhile {
+            happens();
+        }
+        answer
+    }
+
+    fn answer_now<T>(
+        &self,
+        what: &'static str,
+        act: impl FnOnce(&mut State) -> Result<T, GatewayError>,
+    ) -> (Result<T, GatewayError>, Option<Meanwhile>) {
         let mut state = self.state();
         *state.calls.entry(what).or_insert(0) += 1;
+        let happens = state.meanwhile.iter().position(|(of, _)| *of == what);
+        let meanwhile = happens.and_then(|at| state.meanwhile.remove(at)).map(|(_, happens)| happens);
         let named = state.troubles_with.iter().position(|(of, _)| *of == what);
         let trouble = match named.and_then(|at| state.troubles_with.remove(at)) {
             Some((_, trouble)) => Some(trouble),
             None => state.troubles.pop_front(),
         };
-        match trouble {
+        let answer = match trouble {
             None => act(&mut state),
             Some(Trouble::LostBefore) => Err(GatewayError::Timeout),
             Some(Trouble::LostAfter) => act(&mut state).and(Err(GatewayError::Timeout)),
@@ -219,7 +242,8 @@ impl MemoryGateway {
                 act(&mut state).and(Err(GatewayError::Malformed { what: "data.id is a list".to_owned() }))
             }
             Some(Trouble::Refuses(message)) => Err(GatewayError::Refused { code: "refused".to_owned(), message }),
-        }
+        };
+        (answer, meanwhile)
     }
 }
 

@@ -45,10 +45,12 @@ impl Bursar {
         let Some(gateway) = self.gateways.find(&is.provider) else { return Ok(Looked::Unanswered(payment)) };
         let pending = matches!(is.state, PaymentState::Pending);
         let unopened = pending && is.authorization_url.is_none();
+        // An answer given before the end of a session is not the last word, however late it is written down.
+        let asked = self.ambient.now();
         match gateway.verify(&is.reference).await {
             Ok(report) => {
                 let mut uow = self.uows.begin(finish).await?;
-                let mut books = Books::open(&self.ambient, is.hostel_id);
+                let mut books = Books::dated(&self.ambient, is.hostel_id, asked);
                 let locked = uow.payments().lock(id).await?.ok_or(StoreError::Stale)?;
                 let (mut payment, _settled) =
                     self.settle(&mut *uow, &mut books, locked, &report, gateway.domain()).await?;
@@ -68,12 +70,12 @@ impl Bursar {
                 uow.commit(Outcome::of(&InitializedPayment::of(&payment))).await?;
                 Ok(Looked::Known(payment))
             }
-            Err(GatewayError::Unknown) if unopened && self.ambient.now() < is.expires_at => {
+            Err(GatewayError::Unknown) if unopened && asked < is.expires_at => {
                 let charge = self.charge_of(call, &payment).await?;
                 let answer = gateway.initialize(&charge).await;
                 self.note_opening(finish, id, answer).await
             }
-            Err(GatewayError::Unknown) if self.ambient.now() >= is.expires_at => {
+            Err(GatewayError::Unknown) if asked >= is.expires_at => {
                 self.give_up(finish, id, "The payment was not completed in time").await
             }
             // A refusal to tell is no word about the charge.

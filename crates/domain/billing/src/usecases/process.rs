@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domicile_kernel::{Call, Money, Outcome, StoreError};
+use domicile_kernel::{Call, Instant, Money, Outcome, StoreError};
 
 use super::{
     finish::{JobDone, JobError},
@@ -102,7 +102,7 @@ impl Bursar {
         // What already contradicts what was asked for is not worth a question.
         let fits = !matches!(policy::judge(&payment, &told, gateway.domain(), now), Verdict::Suspicious(_));
         if !fits || (payment.is_paid() && told.status != ChargeStatus::Reversed) {
-            return self.finish_charge(call, id, gateway.domain(), &payment, &told).await;
+            return self.finish_charge(call, id, gateway.domain(), &payment, (&told, now)).await;
         }
         let why = match gateway.verify(&payment.record().reference).await {
             Ok(found) => match (told.status, found.status) {
@@ -113,9 +113,9 @@ impl Bursar {
                 (ChargeStatus::Success, ChargeStatus::Failed) => "the gateway says that it failed",
                 // Nobody loses anything when a failure is believed, and a success afterwards still counts.
                 (ChargeStatus::Failed, ChargeStatus::Pending | ChargeStatus::Abandoned) => {
-                    return self.finish_charge(call, id, gateway.domain(), &payment, &told).await;
+                    return self.finish_charge(call, id, gateway.domain(), &payment, (&told, now)).await;
                 }
-                _ => return self.finish_charge(call, id, gateway.domain(), &payment, &found).await,
+                _ => return self.finish_charge(call, id, gateway.domain(), &payment, (&found, now)).await,
             },
             Err(GatewayError::Unknown) => "the gateway does not know the charge",
             Err(_unanswered) => return Ok(self.later("the gateway did not answer")),
@@ -124,21 +124,21 @@ impl Bursar {
         self.doubt(call, Doubt { entry, payment: &payment, told: &told, suspicion, why }).await
     }
 
+    /// Writes down what a report of the instant `at` changes.
     async fn finish_charge(
         &self,
         call: &Call,
         id: InboxEntryId,
         domain: Domain,
         payment: &Payment,
-        report: &ChargeReport,
+        (report, at): (&ChargeReport, Instant),
     ) -> Result<JobDone, JobError> {
         let mut uow = self.uows.begin(call).await?;
         if !uow.inbox().lock(id).await?.is_some_and(|entry| entry.is_waiting()) {
             return Ok(JobDone::Done);
         }
         let payment = uow.payments().lock(payment.id()).await?.ok_or(StoreError::Stale)?;
-        let mut books = Books::open(&self.ambient, payment.record().hostel_id);
-        let at = books.now;
+        let mut books = Books::dated(&self.ambient, payment.record().hostel_id, at);
         let (_payment, settled) = self.settle(&mut *uow, &mut books, payment, report, domain).await?;
         let state = match settled {
             Settled::Quarantined => put_aside("it does not fit what was asked for", at),

@@ -240,3 +240,24 @@ fn a_declined_payment_is_not_asked_about_for_ever() {
         assert_eq!(house.gateway.calls("verify"), asked, "that was the last word");
     });
 }
+
+#[test]
+fn an_answer_from_before_the_end_of_the_session_is_not_the_last_word() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+        house.gateway.decline(&begun.reference);
+        house.wait(1_799);
+        let (clock, gateway, reference) = (house.clock.clone(), house.gateway.clone(), begun.reference.clone());
+        house.gateway.meanwhile("verify", move || {
+            gateway.pay(&reference);
+            clock.advance(std::time::Duration::from_secs(2));
+        });
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "failed", "that is what the gateway said");
+        house.wait(700);
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed", "it was paid in the last second");
+    });
+}

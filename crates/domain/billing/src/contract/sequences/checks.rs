@@ -168,7 +168,12 @@ impl Game<'_> {
     pub(super) async fn the_gateway_agrees(&mut self) {
         let account = Account::Gateway("sandbox".to_owned());
         let booked = self.stage.world.queries().balance(&self.admin(), &account).await.unwrap();
-        assert_eq!(booked.amount_minor(), self.gateway.holds(), "{}: the gateway and the books", self.place);
+        let mut payments = Vec::new();
+        for (_, reference) in &self.payments {
+            payments.push(self.stage.world.queries().payment_by_reference(&self.admin(), reference).await.unwrap());
+        }
+        let place = &self.place;
+        assert_eq!(booked.amount_minor(), self.gateway.holds(), "{place}: the gateway and the books of {payments:#?}");
         for (id, _) in self.payments.clone() {
             let refunds = self.stage.world.queries().refunds(&self.admin(), id).await.unwrap();
             let done = refunds.iter().filter(|refund| refund.record().state == RefundState::Completed);

@@ -20,20 +20,32 @@ use domicile_billing::{
     model::{RoomId, StayFacts, StayState},
     ports::BillingUows,
 };
-use domicile_kernel::{AccountId, Ambient, Call, HostelId, Money, Role, Scope};
+use domicile_kernel::{
+    AccountId, Ambient, Call, HostelId, Money, Role, Scope,
+    ports::{Clock as _, fixed::FixedClock},
+};
 use domicile_testkit::store::{Owner, TestStore};
 use tokio::sync::Mutex;
 
 struct Real {
-    store: TestStore,
+    store: Arc<TestStore>,
     /// One connection past the adapter, for whoever sets something up.
-    owner: Mutex<Owner>,
+    owner: Arc<Mutex<Owner>>,
+    clock: Arc<FixedClock>,
 }
 
 impl Real {
     async fn of(store: TestStore) -> Self {
-        let owner = Mutex::new(store.owner().await);
-        Self { store, owner }
+        let owner = Arc::new(Mutex::new(store.owner().await));
+        let clock = store.clock.clone();
+        Self { store: Arc::new(store), owner, clock }
+    }
+
+    /// The same database at a time of its own: nobody else's waiting moves its clock.
+    fn in_another_time(&self) -> Self {
+        let clock = FixedClock::at("");
+        clock.set(self.clock.now());
+        Self { store: self.store.clone(), owner: self.owner.clone(), clock }
     }
 
     /// Writes a room with one bed, both with the id of what they are for.
@@ -64,11 +76,11 @@ impl World for Real {
     }
 
     fn ambient(&self) -> Ambient {
-        self.store.ambient.clone()
+        Ambient { clock: self.clock.clone(), ..self.store.ambient.clone() }
     }
 
     fn wait(&self, time: std::time::Duration) {
-        self.store.clock.advance(time);
+        self.clock.advance(time);
     }
 
     async fn house(&self, members: usize) -> House {
@@ -166,13 +178,13 @@ async fn everything_adds_up(usual: u64, players: u64, store: impl AsyncFn() -> T
 /// Plays sequences in some tasks at once, each with seeds of its own, and looks at what is stored when all are over.
 async fn a_part_adds_up(store: TestStore, first: u64, count: u64, players: u64) {
     const STEPS: u32 = 12;
-    let world = Arc::new(Real::of(store).await);
+    let world = Real::of(store).await;
     let mut tasks = tokio::task::JoinSet::new();
     for player in 0..players {
-        let (world, share) = (world.clone(), count.div_ceil(players));
+        let (world, share) = (world.in_another_time(), count.div_ceil(players));
         let from = first + player * share;
         tasks.spawn(async move {
-            sequences::many(&*world, from, share, STEPS, sequences::Looking { every: STEPS + 1 }).await
+            sequences::many(&world, from, share, STEPS, sequences::Looking { every: STEPS + 1 }).await
         });
     }
     let played = tasks.join_all().await.into_iter().fold(sequences::Summary::default(), sequences::Summary::and);
