@@ -72,18 +72,28 @@ pub struct Change {
     pub aggregate_id: Uuid,
 }
 
-/// Told after each commit what it changed, before the command answers: this is where cached reads are outdated and the relay
-/// is woken. It must not fail and must not wait.
-pub trait CommitListener: Send + Sync {
-    /// `changes` are the events that the commit recorded, in `hostel` if in one; empty when it recorded none.
-    fn committed(&self, hostel: Option<HostelId>, changes: &[Change]);
+/// What one commit did besides the records of its command.
+#[derive(Debug, Clone, Copy)]
+pub struct Committed<'a> {
+    /// In which hostel, if in one.
+    pub hostel: Option<HostelId>,
+    /// The events that it recorded.
+    pub changes: &'a [Change],
+    /// The actions of the audit rows that it wrote.
+    pub noted: &'a [&'static str],
+    /// Whether it wants a job that is due already.
+    pub job_due: bool,
+}
 
-    /// `actions` are those of the audit rows that a commit wrote, if it wrote any.
-    fn noted(&self, _actions: &[&'static str]) {}
+/// Told after each commit what it changed, before the command answers: this is where cached reads are outdated, and relay
+/// and worker are woken. It must not fail and must not wait.
+pub trait CommitListener: Send + Sync {
+    /// Told of one commit.
+    fn committed(&self, commit: &Committed<'_>);
 }
 
 impl CommitListener for () {
-    fn committed(&self, _hostel: Option<HostelId>, _changes: &[Change]) {}
+    fn committed(&self, _commit: &Committed<'_>) {}
 }
 
 /// What the adapter needs from its surroundings.

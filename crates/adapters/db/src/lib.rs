@@ -40,5 +40,5 @@ mod tenancy;
 mod tx;
 mod uow;
 
-pub use database::{Backend, Change, CommitListener, Database, Options, Parts};
+pub use database::{Backend, Change, CommitListener, Committed, Database, Options, Parts};
 pub use sealed::{FieldCipher, SealBroken};

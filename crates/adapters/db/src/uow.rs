@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait, sea_query::OnC
 use uuid::Uuid;
 
 use crate::{
-    database::{Change, Database},
+    database::{Change, Committed, Database},
     dialect::IntoStore,
     entities::{audit_log, job, outbox},
     idempotency::{self, Slot},
@@ -281,13 +281,13 @@ impl UnitOfWork for SqlUow {
         let changes: Vec<Change> =
             self.events.iter().map(|event| Change { kind: event.kind, aggregate_id: event.aggregate_id }).collect();
         let noted: Vec<&'static str> = self.audits.iter().map(|entry| entry.action).collect();
+        let now = self.database.parts.clock.now();
+        let job_due = self.jobs.iter().any(|job| job.due <= now);
         self.flush(&outcome).await?;
         let tx = self.tx.take().ok_or_else(|| StoreError::Other("the unit of work has ended".into()))?;
         tx.commit().await.store()?;
-        self.database.parts.listener.committed(self.stamp.hostel, &changes);
-        if !noted.is_empty() {
-            self.database.parts.listener.noted(&noted);
-        }
+        let commit = Committed { hostel: self.stamp.hostel, changes: &changes, noted: &noted, job_due };
+        self.database.parts.listener.committed(&commit);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use domicile_access::ports::StandingMemory as _;
 use domicile_cache::{Found, GenerationCache, Generations, Standings, Topic};
-use domicile_db::{Change, CommitListener, FieldCipher, SealBroken, relay::AuditSeal};
+use domicile_db::{CommitListener, Committed, FieldCipher, SealBroken, relay::AuditSeal};
 use domicile_http::ports::{self, ByteCache, Looked};
 use domicile_identity::{AuditSealer, FieldSealer};
 use domicile_kernel::{AccountId, HostelId, SessionId};
@@ -147,9 +147,9 @@ impl AfterCommit {
 }
 
 impl CommitListener for AfterCommit {
-    fn committed(&self, hostel: Option<HostelId>, changes: &[Change]) {
-        for change in changes {
-            self.outdate(change.kind, change.aggregate_id, hostel);
+    fn committed(&self, commit: &Committed<'_>) {
+        for change in commit.changes {
+            self.outdate(change.kind, change.aggregate_id, commit.hostel);
             // Sockets need not wait for the event to come round by the log.
             if let Some(live) = self.live.get() {
                 live.changed(change.kind, change.aggregate_id);
@@ -158,16 +158,17 @@ impl CommitListener for AfterCommit {
                 meters.committed(change.kind);
             }
         }
-        // Audit rows wait for the relay too, and a job may have been wanted.
-        self.events.notify_one();
-        self.jobs.notify_one();
-    }
-
-    fn noted(&self, actions: &[&'static str]) {
         if let Some(meters) = self.meters.get() {
-            for action in actions {
+            for action in commit.noted {
                 meters.noted(action);
             }
+        }
+        // Audit rows alone, and jobs for later, are found soon enough by who looks for them now and then.
+        if !commit.changes.is_empty() {
+            self.events.notify_one();
+        }
+        if commit.job_due {
+            self.jobs.notify_one();
         }
     }
 }

@@ -62,10 +62,12 @@ struct PriceRow {
 }
 
 #[derive(FromQueryResult)]
-struct CardRow {
-    first_name: String,
-    last_name: String,
-    email: String,
+struct PartiesRow {
+    #[sea_orm(nested)]
+    house: terms::HouseRow,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    email: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -288,14 +290,19 @@ impl BillingQueries for Database {
         Ok(Some(Offer { monthly_price, total_price: quote.total }))
     }
 
-    async fn payer(&self, call: &Call, person: AccountId) -> Result<Option<Payer>, StoreError> {
+    async fn parties(&self, call: &Call, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let sql = "SELECT first_name, last_name, email FROM memberships WHERE hostel_id = $1 AND account_id = $2";
-        let row = read.tx.one::<CardRow>(sql, [read.hostel()?.uuid().into(), person.uuid().into()]).await.store()?;
-        Ok(row.map(|row| {
-            let name = format!("{} {}", row.first_name, row.last_name).trim().to_owned();
-            Payer { name: (!name.is_empty()).then_some(name), email: row.email }
-        }))
+        let hostel = read.hostel()?;
+        let sql = "SELECT h.name, s.currency, s.time_zone, m.first_name, m.last_name, m.email FROM hostels h \
+                   JOIN hostel_settings s ON s.hostel_id = h.id \
+                   LEFT JOIN memberships m ON m.hostel_id = h.id AND m.account_id = $2 WHERE h.id = $1";
+        let row = read.tx.one::<PartiesRow>(sql, [hostel.uuid().into(), payer.uuid().into()]).await.store()?;
+        let row = row.ok_or_else(|| corrupt("the settings of a hostel"))?;
+        let payer = row.email.map(|email| {
+            let name = [row.first_name, row.last_name].map(Option::unwrap_or_default).join(" ").trim().to_owned();
+            Payer { name: (!name.is_empty()).then_some(name), email }
+        });
+        Ok((row.house.house(hostel)?, payer))
     }
 
     async fn unfinished(

@@ -16,23 +16,28 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-struct HouseRow {
+pub(super) struct HouseRow {
     name: String,
     currency: String,
     time_zone: String,
+}
+
+impl HouseRow {
+    pub(super) fn house(self, id: HostelId) -> Result<House, StoreError> {
+        Ok(House {
+            id,
+            name: Text::clean(&self.name),
+            currency: currency(&self.currency, "hostel_settings.currency")?,
+            zone: Zone::parse(&self.time_zone).map_err(|_unknown| corrupt("hostel_settings.time_zone"))?,
+        })
+    }
 }
 
 pub(super) async fn house(tx: &Tx, hostel: HostelId) -> Result<House, StoreError> {
     let sql = "SELECT h.name, s.currency, s.time_zone FROM hostels h JOIN hostel_settings s ON s.hostel_id = h.id \
                WHERE h.id = $1";
     let row = tx.one::<HouseRow>(sql, [hostel.uuid().into()]).await.store()?;
-    let row = row.ok_or_else(|| corrupt("the settings of a hostel"))?;
-    Ok(House {
-        id: hostel,
-        name: Text::clean(&row.name),
-        currency: currency(&row.currency, "hostel_settings.currency")?,
-        zone: Zone::parse(&row.time_zone).map_err(|_unknown| corrupt("hostel_settings.time_zone"))?,
-    })
+    row.ok_or_else(|| corrupt("the settings of a hostel"))?.house(hostel)
 }
 
 #[derive(FromQueryResult)]

@@ -337,9 +337,10 @@ pub(super) async fn a_stay_is_read_as_it_is(world: &dyn World) {
     let given_up = StayFacts { state: StayState::GivenUp, ..stage.stay(2) };
     world.put_stay(stage.house.id, &given_up).await;
     assert_eq!(world.queries().stay(&stage.call(), given_up.booking_id).await.unwrap(), Some(given_up));
-    let payer = world.queries().payer(&stage.call(), stage.member(1)).await.unwrap();
+    let (house, payer) = world.queries().parties(&stage.call(), stage.member(1)).await.unwrap();
+    assert_eq!(house, world.queries().house(&stage.call()).await.unwrap());
     assert!(payer.is_some_and(|payer| payer.email.contains('@')));
-    assert_eq!(world.queries().payer(&stage.call(), stage.ambient.id()).await.unwrap(), None);
+    assert_eq!(world.queries().parties(&stage.call(), stage.ambient.id()).await.unwrap(), (house, None));
 }
 
 pub(super) async fn one_hostel_never_sees_the_money_of_another(world: &dyn World) {

@@ -291,9 +291,10 @@ impl BillingQueries for MemoryBilling {
         Ok(Some(Offer { monthly_price, total_price }))
     }
 
-    async fn payer(&self, _call: &Call, person: AccountId) -> Result<Option<Payer>, StoreError> {
-        let email = self.state().around.people.get(&person).cloned();
-        Ok(email.map(|email| Payer { name: None, email }))
+    async fn parties(&self, call: &Call, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
+        let house = self.house(call).await?;
+        let email = self.state().around.people.get(&payer).cloned();
+        Ok((house, email.map(|email| Payer { name: None, email })))
     }
 
     async fn unfinished(

@@ -140,8 +140,9 @@ pub trait BillingQueries: Send + Sync {
         check_out: HostelDay,
     ) -> Result<Option<Offer>, StoreError>;
 
-    /// Who somebody is, for receipts and checkout pages: a member of the hostel, or a former one.
-    async fn payer(&self, call: &Call, person: AccountId) -> Result<Option<Payer>, StoreError>;
+    /// Whom money goes to and who pays it, for receipts and checkout pages: the house as [`house`](Self::house) tells it,
+    /// and a person if they are a member of it, or a former one.
+    async fn parties(&self, call: &Call, payer: AccountId) -> Result<(House, Option<Payer>), StoreError>;
 
     /// What was left unfinished and has not changed since an instant, in every hostel, oldest first, then by the work, and
     /// only what comes `after` some of it: payments that are [undecided](crate::model::Payment::is_undecided), refunds that

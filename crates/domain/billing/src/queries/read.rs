@@ -119,7 +119,7 @@ impl Bursar {
         let user_id = match asked.check()? {
             Some(other) if call.actor.account() != Some(other) => {
                 own_or_all(call, other, "wallets")?;
-                self.queries.payer(call, other).await?.ok_or(ReadError::NotFound("User"))?;
+                self.queries.parties(call, other).await?.1.ok_or(ReadError::NotFound("User"))?;
                 other
             }
             _ => call.account()?,

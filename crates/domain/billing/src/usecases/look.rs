@@ -114,8 +114,7 @@ impl Bursar {
     /// What the gateway is told of a payment.
     pub(crate) async fn charge_of(&self, call: &Call, payment: &Payment) -> Result<NewCharge, StoreError> {
         let is = payment.record();
-        let payer = self.queries.payer(call, is.user_id).await?;
-        let house = self.queries.house(call).await?;
+        let (house, payer) = self.queries.parties(call, is.user_id).await?;
         Ok(NewCharge {
             reference: is.reference.clone(),
             amount: is.amount,

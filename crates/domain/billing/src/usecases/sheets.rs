@@ -68,8 +68,7 @@ impl Bursar {
             return Err(Refusal::NotYours("payments").into());
         }
         let paid_at = payment.completed_at.ok_or(SheetError::NotPaid)?;
-        let house = self.queries.house(call).await?;
-        let payer = self.queries.payer(call, payment.user_id).await?;
+        let (house, payer) = self.queries.parties(call, payment.user_id).await?;
         let uses = bought(self.queries.uses(call, id).await?, &self.queries.refunds(call, id).await?);
         Ok(ReceiptSheet {
             hostel: house.name.as_str().to_owned(),
@@ -98,8 +97,8 @@ impl Bursar {
         if call.actor.account() != Some(person) && !call.may(Permission::PaymentsReadAll) {
             return Err(Refusal::NotYours("statements").into());
         }
-        let payer = self.queries.payer(call, person).await?.ok_or(SheetError::PersonNotFound)?;
-        let house = self.queries.house(call).await?;
+        let (house, payer) = self.queries.parties(call, person).await?;
+        let payer = payer.ok_or(SheetError::PersonNotFound)?;
         // Nobody knows yet what will be owed on a day to come.
         let to = to.min(house.today(self.ambient.now())).max(from);
         let (begins, ends) = (house.zone.start_of(from), house.zone.start_of(to.plus_days(1)));

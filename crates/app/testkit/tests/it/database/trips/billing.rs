@@ -288,7 +288,7 @@ async fn each_method_of_billing_makes_as_many_round_trips_as_the_table_says() {
             db.movements(&call, user_id, now, now.plus(std::time::Duration::from_secs(1))).await
         );
         count!(count, 2, "stay", db.stay(&call, records.booking_id).await);
-        count!(count, 2, "payer", db.payer(&call, user_id).await);
+        count!(count, 2, "parties", db.parties(&call, user_id).await);
         count!(count, 2, "unfinished", db.unfinished(&installation, now, None, 10).await);
         assert!(count.wrong.is_empty(), "on {:?}:\n{}", db.backend(), count.wrong.join("\n"));
     }
