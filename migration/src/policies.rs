@@ -174,7 +174,7 @@ pub const GRANTS: &[Grant] = &[
     Grant {
         table: "payment_inbox",
         app: "SELECT, UPDATE (state, state_at, why)",
-        system: "SELECT, INSERT, UPDATE (deliveries)",
+        system: "SELECT, INSERT, UPDATE (deliveries), DELETE",
     },
     Grant { table: "payment_quarantine", app: "SELECT, INSERT", system: "" },
     Grant {

@@ -79,6 +79,10 @@ impl Upkeep for Upkeeper {
     async fn purge_events(&self, before: Instant) -> Result<u64, StoreError> {
         self.0.purge_events(before).await
     }
+
+    async fn purge_webhooks(&self, processed: Instant, put_aside: Instant) -> Result<u64, StoreError> {
+        self.0.purge_webhooks(processed, put_aside).await
+    }
 }
 
 /// A mailer as the worker's post.

@@ -77,6 +77,8 @@ pub trait Upkeep: Send + Sync {
     async fn purge_idempotency_keys(&self, before: Instant) -> Result<u64, StoreError>;
     /// Removes events that happened before an instant.
     async fn purge_events(&self, before: Instant) -> Result<u64, StoreError>;
+    /// Removes what gateways told: what had its effect before one instant, and what was put aside before another.
+    async fn purge_webhooks(&self, processed: Instant, put_aside: Instant) -> Result<u64, StoreError>;
 }
 
 /// Tells what the sandbox gateway has to tell, as a real one tells from outside.

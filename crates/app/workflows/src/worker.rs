@@ -33,11 +33,15 @@ const BATCH: u32 = 20;
 /// A job that failed this often is given up, with an error in the log.
 const MOST_ATTEMPTS: i64 = 12;
 
+/// The sweep that removes what gateways told long ago.
+const SWEEP_WEBHOOKS: &str = "sweep.webhooks";
+
 /// The sweeps: what each is called and how often it is done.
 const SWEEPS: &[(&str, Duration)] = &[
     ("sweep.access", Duration::from_mins(10)),
     ("sweep.idempotency_keys", Duration::from_hours(1)),
     ("sweep.events", Duration::from_hours(1)),
+    (SWEEP_WEBHOOKS, Duration::from_hours(6)),
     (SWEEP_PAYMENTS, Duration::from_mins(2)),
 ];
 
@@ -58,6 +62,12 @@ const SWEEP_AGAIN: Duration = Duration::from_mins(1);
 
 /// How long an idempotency key is kept (W9).
 const KEYS_KEPT: Duration = Duration::from_hours(24);
+
+/// How long what a gateway told is kept once it had its effect, for it names people. A gateway delivers again for days, not
+/// months; and what comes after that has its effect once all the same, for the payment knows it.
+const PROCESSED_KEPT: Duration = Duration::from_hours(90 * 24);
+/// The same for what had none: somebody has to look at it first.
+const PUT_ASIDE_KEPT: Duration = Duration::from_hours(366 * 24);
 
 /// Does jobs.
 pub struct Worker {
@@ -220,6 +230,12 @@ impl Worker {
             "sweep.idempotency_keys" => self
                 .upkeep
                 .purge_idempotency_keys(now.minus(KEYS_KEPT))
+                .await
+                .map(|_count| ())
+                .map_err(|error| error.to_string()),
+            SWEEP_WEBHOOKS => self
+                .upkeep
+                .purge_webhooks(now.minus(PROCESSED_KEPT), now.minus(PUT_ASIDE_KEPT))
                 .await
                 .map(|_count| ())
                 .map_err(|error| error.to_string()),

@@ -6,12 +6,13 @@ use domicile_billing::{
     model::{InboxEntry, InboxEntryId, InboxState, NewInboxEntry, PaymentId, Quarantined},
     ports::{InboxRepository, QuarantineRepository, Received},
 };
-use domicile_kernel::{HostelId, Instant, StoreError, Text};
+use domicile_kernel::{HostelId, Instant, Purpose, Scope, StoreError, Text};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::{is_installation, out_of_scope};
 use crate::{
+    database::Database,
     dialect::{IntoStore, corrupt, for_change},
     sealed::{FieldCipher, Place},
     uow::SqlUow,
@@ -190,5 +191,34 @@ impl QuarantineRepository for SqlUow {
             found.at.micros().into(),
         ];
         Ok(self.tx()?.run(sql, values).await.store()? == 1)
+    }
+}
+
+/// So many entries are removed in one transaction.
+const PURGED_AT_ONCE: u64 = 1_000;
+
+impl Database {
+    /// Removes what gateways told: what had its effect before one instant, and what was put aside before another. What waits
+    /// stays.
+    pub async fn purge_webhooks(&self, processed: Instant, put_aside: Instant) -> Result<u64, StoreError> {
+        Ok(self.purge_webhooks_in("processed", processed).await?
+            + self.purge_webhooks_in("put_aside", put_aside).await?)
+    }
+
+    async fn purge_webhooks_in(&self, state: &str, before: Instant) -> Result<u64, StoreError> {
+        let sql = format!(
+            "DELETE FROM payment_inbox WHERE id IN (SELECT id FROM payment_inbox WHERE state = '{state}' AND state_at < $1 \
+             LIMIT {PURGED_AT_ONCE})"
+        );
+        let mut gone = 0;
+        loop {
+            let tx = self.write_tx(&Scope::System(Purpose::Sweep)).await?;
+            let removed = tx.run(&sql, [before.micros().into()]).await.store()?;
+            tx.commit().await.store()?;
+            gone += removed;
+            if removed < PURGED_AT_ONCE {
+                return Ok(gone);
+            }
+        }
     }
 }

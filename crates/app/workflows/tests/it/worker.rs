@@ -122,6 +122,10 @@ impl Upkeep for Nobody {
     async fn purge_events(&self, _before: Instant) -> Result<u64, StoreError> {
         Ok(0)
     }
+
+    async fn purge_webhooks(&self, _processed: Instant, _put_aside: Instant) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 }
 
 /// A webhook route that is not there for so many tellings.

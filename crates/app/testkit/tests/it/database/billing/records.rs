@@ -1,6 +1,7 @@
 //! What the database itself refuses of invoices, payments, refunds and deposits, asked past the adapter.
 
-use domicile_testkit::store::TestStore;
+use domicile_kernel::Instant;
+use domicile_testkit::store::{TestStore, code};
 
 use super::{
     Scene,
@@ -159,10 +160,9 @@ async fn the_installation_sees_of_payments_what_it_needs_and_no_more() {
         "INSERT INTO journals SELECT * FROM journals",
         "SELECT * FROM ledger_accounts",
         "UPDATE payment_inbox SET state = 'processed', state_at = 1",
-        "DELETE FROM payment_inbox",
     ] {
         let error = pen.owner.try_run(sql).await.expect_err(sql);
-        assert_eq!(domicile_testkit::store::code(&error), "42501", "{sql}: {error}");
+        assert_eq!(code(&error), "42501", "{sql}: {error}");
     }
     pen.owner.run("RESET ROLE; SET ROLE domicile_app").await;
     for sql in [
@@ -171,7 +171,45 @@ async fn the_installation_sees_of_payments_what_it_needs_and_no_more() {
         "UPDATE sandbox_refunds SET version = 2",
     ] {
         let error = pen.owner.try_run(sql).await.expect_err(sql);
-        assert_eq!(domicile_testkit::store::code(&error), "42501", "{sql}: {error}");
+        assert_eq!(code(&error), "42501", "{sql}: {error}");
     }
     drop(scene);
+}
+
+#[tokio::test]
+async fn what_gateways_told_is_removed_when_it_is_over_and_never_while_it_waits() {
+    for store in TestStore::both().await {
+        let scene = Scene::set(store).await;
+        let mut owner = scene.store.owner().await;
+        let entries = [
+            ("waits", "'waiting', NULL, NULL"),
+            ("processed-then", "'processed', 100, NULL"),
+            ("processed-now", "'processed', 200, NULL"),
+            ("aside-then", "'put_aside', 40, 'No'"),
+            ("aside-now", "'put_aside', 100, 'No'"),
+        ];
+        for (key, state) in entries {
+            let id = owner.id(scene.store.ambient.ids.uuid());
+            let none = if scene.store.is_postgres() { "''" } else { "X''" };
+            owner
+                .run(format!(
+                    "INSERT INTO payment_inbox (id, provider, dedupe_key, headers, body, state, state_at, why, deliveries, \
+                     received_at) VALUES ({id}, 'paystack', '{key}', {none}, {none}, {state}, 1, 1)"
+                ))
+                .await;
+        }
+        let purge = async |processed, put_aside| {
+            let (processed, put_aside) = (Instant::from_micros(processed), Instant::from_micros(put_aside));
+            scene.store.database.purge_webhooks(processed, put_aside).await.unwrap()
+        };
+        assert_eq!(purge(100, 40).await, 0, "what is as old as that is not older");
+        assert_eq!(purge(101, 41).await, 2);
+        let left = "SELECT dedupe_key FROM payment_inbox ORDER BY dedupe_key";
+        assert_eq!(owner.texts(left).await, [["aside-now"], ["processed-now"], ["waits"]]);
+        assert_eq!(purge(1_000, 1_000).await, 2);
+        let gone = owner.try_run("DELETE FROM payment_inbox WHERE state = 'waiting'").await;
+        let gone = gone.map(drop).map_err(|error| code(&error));
+        assert_eq!(gone, refused("23001", "1811", &scene.store), "the owner neither");
+        assert_eq!(owner.texts(left).await, [["waits"]]);
+    }
 }
