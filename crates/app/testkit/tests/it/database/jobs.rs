@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use domicile_db::Database;
+use domicile_db::{CommitListener, Committed, Database};
 use domicile_kernel::{Call, Instant, NewJob, Outcome, Purpose, Scope, StoreError};
 use domicile_tenancy::TenancyUows;
 use domicile_testkit::{barrier::race, store::TestStore};
@@ -154,5 +154,29 @@ async fn a_job_given_back_waits_for_its_time_and_one_that_puts_itself_back_stays
         uow.enqueue(job(&store, "sweep", next, json!({})));
         uow.commit(Outcome::done()).await.unwrap();
         assert_eq!(store.owner().await.numbers("SELECT due FROM jobs").await, [next.micros()]);
+    }
+}
+
+/// Hears of each commit whether a job of it is due.
+#[derive(Default)]
+struct Heard(Mutex<Vec<bool>>);
+
+impl CommitListener for Heard {
+    fn committed(&self, commit: &Committed<'_>) {
+        self.0.lock().unwrap().push(commit.job_due);
+    }
+}
+
+#[tokio::test]
+async fn the_worker_is_woken_by_what_is_due_and_by_nothing_else() {
+    for mut store in TestStore::both().await {
+        let heard = Arc::new(Heard::default());
+        store.database = store.node(|_| {}, heard.clone()).await;
+        let now = store.ambient.now();
+        let later = now.plus(Duration::from_secs(1));
+        enqueue(&store, Vec::new()).await;
+        enqueue(&store, vec![job(&store, "later", later, json!({}))]).await;
+        enqueue(&store, vec![job(&store, "later", later, json!({})), job(&store, "now", now, json!({}))]).await;
+        assert_eq!(*heard.0.lock().unwrap(), [false, false, true]);
     }
 }
