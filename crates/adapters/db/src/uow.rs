@@ -319,14 +319,22 @@ impl Database {
     }
 }
 
+/// So many jobs are wanted in one statement: a row has 13 values, and SQLite takes 32,766.
+const ENSURED_AT_ONCE: usize = 500;
+
 impl Database {
-    /// Wants a job unless it is wanted already; its due time stays as it is then.
-    pub async fn ensure_job(&self, call: &Call, wanted: NewJob) -> Result<(), StoreError> {
-        let uow = SqlUow::begin(self, call).await?;
-        let already = OnConflict::columns([job::Column::Kind, job::Column::Key]).do_nothing().to_owned();
-        let insert = job::Entity::insert(uow.job_row(wanted)).on_conflict(already);
-        insert.exec_without_returning(uow.tx()?).await.store()?;
-        Box::new(uow).commit(Outcome::done()).await
+    /// Wants jobs unless they are wanted already; the due time of one that is stays as it is.
+    pub async fn ensure_jobs(&self, call: &Call, mut wanted: Vec<NewJob>) -> Result<(), StoreError> {
+        while !wanted.is_empty() {
+            let rest = wanted.split_off(wanted.len().min(ENSURED_AT_ONCE));
+            let uow = SqlUow::begin(self, call).await?;
+            let already = OnConflict::columns([job::Column::Kind, job::Column::Key]).do_nothing().to_owned();
+            let rows = wanted.into_iter().map(|wanted| uow.job_row(wanted));
+            job::Entity::insert_many(rows).on_conflict(already).exec_without_returning(uow.tx()?).await.store()?;
+            Box::new(uow).commit(Outcome::done()).await?;
+            wanted = rest;
+        }
+        Ok(())
     }
 }
 

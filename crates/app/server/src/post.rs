@@ -50,8 +50,8 @@ impl JobQueue for Queue {
         self.0.complete_job(ticket).await
     }
 
-    async fn ensure(&self, call: &Call, job: NewJob) -> Result<(), StoreError> {
-        self.0.ensure_job(call, job).await
+    async fn ensure(&self, call: &Call, jobs: Vec<NewJob>) -> Result<(), StoreError> {
+        self.0.ensure_jobs(call, jobs).await
     }
 
     fn span(&self, job: &LeasedJob) -> tracing::Span {

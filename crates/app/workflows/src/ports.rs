@@ -42,8 +42,8 @@ pub trait JobQueue: Send + Sync {
     async fn put_back(&self, ticket: &JobTicket, due: Instant, why: &str) -> Result<(), StoreError>;
     /// Completes one whose effect lies outside the database, or which is given up.
     async fn complete(&self, ticket: &JobTicket) -> Result<(), StoreError>;
-    /// Wants a job, unless it is wanted already.
-    async fn ensure(&self, call: &Call, job: NewJob) -> Result<(), StoreError>;
+    /// Wants jobs, each unless it is wanted already.
+    async fn ensure(&self, call: &Call, jobs: Vec<NewJob>) -> Result<(), StoreError>;
     /// The span in which a job is done: part of the trace of the request that wanted it.
     fn span(&self, _job: &LeasedJob) -> Span {
         Span::none()

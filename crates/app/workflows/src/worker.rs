@@ -5,6 +5,7 @@
 //! are free, and carries them out.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -136,7 +137,7 @@ impl Worker {
                 due: self.ambient.now(),
                 payload: json!({}),
             };
-            self.queue.ensure(&call, job).await?;
+            self.queue.ensure(&call, vec![job]).await?;
         }
         Ok(())
     }
@@ -278,8 +279,12 @@ impl Worker {
         let every = SWEEPS.iter().find(|(kind, _)| *kind == SWEEP_PAYMENTS).map_or(SWEEP_AGAIN, |(_, every)| *every);
         let call = Self::call(None, &RequestId::from_uuid(self.ambient.ids.uuid()), None);
         let found = async {
+            let mut wanted: BTreeMap<HostelId, Vec<NewJob>> = BTreeMap::new();
             for (hostel, job) in self.bursar.unfinished(&call, LEFT_FOR, MOST_LEFT).await? {
-                self.queue.ensure(&call.within(Scope::Hostel(hostel)), job).await?;
+                wanted.entry(hostel).or_default().push(job);
+            }
+            for (hostel, jobs) in wanted {
+                self.queue.ensure(&call.within(Scope::Hostel(hostel)), jobs).await?;
             }
             Ok::<_, JobError>(())
         };

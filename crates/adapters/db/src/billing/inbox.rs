@@ -207,8 +207,8 @@ impl Database {
 
     async fn purge_webhooks_in(&self, state: &str, before: Instant) -> Result<u64, StoreError> {
         let sql = format!(
-            "DELETE FROM payment_inbox WHERE id IN (SELECT id FROM payment_inbox WHERE state = '{state}' AND state_at < $1 \
-             LIMIT {PURGED_AT_ONCE})"
+            "DELETE FROM payment_inbox WHERE id IN (SELECT id FROM payment_inbox \
+             WHERE state = '{state}' AND state <> 'waiting' AND state_at < $1 LIMIT {PURGED_AT_ONCE})"
         );
         let mut gone = 0;
         loop {

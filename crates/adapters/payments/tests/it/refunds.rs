@@ -133,11 +133,8 @@ async fn one_without_a_note_is_ours_if_it_was_made_after_we_wanted_it_and_is_alo
 }
 
 #[tokio::test]
-async fn our_note_on_other_money_is_not_taken_for_the_refund() {
-    assert_eq!(
-        found(vec![list(&[entry(2, ours("ref-b"), 45_000, LATER)])]).await,
-        "malformed: Paystack's answer is about another refund"
-    );
+async fn our_note_on_another_amount_is_told_as_it_stands_there() {
+    assert_eq!(found(vec![list(&[entry(2, ours("ref-b"), 45_000, LATER)])]).await, "Processed GHS45000 id=2");
 }
 
 #[tokio::test]

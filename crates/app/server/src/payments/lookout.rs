@@ -18,7 +18,7 @@ impl Lookout for Signals {
             Unfit::Unreadable => {
                 tracing::warn!(%id, hostel, provider, reference, why, "what a payment gateway told cannot be read");
             }
-            Unfit::Nobodys => {
+            Unfit::Nobodys | Unfit::Unconfirmed => {
                 tracing::warn!(%id, hostel, provider, reference, why, "what a payment gateway told has no effect");
             }
             // Gateways tell of much that is no business of ours.

@@ -94,10 +94,12 @@ impl JobQueue for Queue {
         Ok(())
     }
 
-    async fn ensure(&self, _call: &Call, job: NewJob) -> Result<(), StoreError> {
-        let known = self.waiting().iter().any(|(kind, _)| *kind == job.kind);
-        if !known {
-            self.want(job);
+    async fn ensure(&self, _call: &Call, jobs: Vec<NewJob>) -> Result<(), StoreError> {
+        for job in jobs {
+            let known = self.waiting().iter().any(|(kind, _)| *kind == job.kind);
+            if !known {
+                self.want(job);
+            }
         }
         Ok(())
     }
@@ -113,18 +115,29 @@ impl Post for Nobody {
     }
 }
 
+/// Remembers what is to be removed, and from before when.
+#[derive(Default)]
+struct Broom(Mutex<Vec<(&'static str, Instant)>>);
+
+impl Broom {
+    fn asked(&self, what: &[(&'static str, Instant)]) -> Result<u64, StoreError> {
+        self.0.lock().unwrap().extend(what);
+        Ok(0)
+    }
+}
+
 #[async_trait]
-impl Upkeep for Nobody {
-    async fn purge_idempotency_keys(&self, _before: Instant) -> Result<u64, StoreError> {
-        Ok(0)
+impl Upkeep for Broom {
+    async fn purge_idempotency_keys(&self, before: Instant) -> Result<u64, StoreError> {
+        self.asked(&[("keys", before)])
     }
 
-    async fn purge_events(&self, _before: Instant) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn purge_events(&self, before: Instant) -> Result<u64, StoreError> {
+        self.asked(&[("events", before)])
     }
 
-    async fn purge_webhooks(&self, _processed: Instant, _put_aside: Instant) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn purge_webhooks(&self, processed: Instant, put_aside: Instant) -> Result<u64, StoreError> {
+        self.asked(&[("processed", processed), ("put aside", put_aside)])
     }
 }
 
@@ -147,6 +160,7 @@ struct House {
     bursar: Bursar,
     gateway: Arc<MemoryGateway>,
     queue: Arc<Queue>,
+    broom: Arc<Broom>,
     worker: Worker,
 }
 
@@ -186,6 +200,7 @@ impl House {
             Arc::new(PlainPrinter),
             ambient.clone(),
         );
+        let broom = Arc::new(Broom::default());
         let (queue, bookings) = (Arc::new(Queue::default()), Arc::new(MemoryBookings::new()));
         let worker = Worker {
             queue: queue.clone(),
@@ -195,11 +210,11 @@ impl House {
             notices,
             untold: AtomicU32::new(0),
             sweeper: Sweeper::new(access.parts.clone()),
-            upkeep: Arc::new(Nobody),
+            upkeep: broom.clone(),
             ambient: ambient.clone(),
             events_kept: Duration::from_hours(1),
         };
-        Self { clock, ambient, hostel, payer, bursar, gateway, queue, worker }
+        Self { clock, ambient, hostel, payer, bursar, gateway, queue, broom, worker }
     }
 
     /// Begins to pay the only bill, and wants the payment looked after.
@@ -324,4 +339,16 @@ fn the_sweep_wants_what_nobody_looks_after_and_comes_again() {
     house.work(&[Lane::Payments]);
     assert_eq!(house.status(&payment), "completed");
     assert!(house.queue.waiting().iter().any(|(kind, due)| *kind == "sweep.payments" && *due > house.ambient.now()));
+}
+
+#[test]
+fn each_thing_is_kept_as_long_as_it_should_be() {
+    let house = House::new(None);
+    block_on(house.worker.plan_sweeps()).unwrap();
+    while house.work(&Lane::ALL) > 0 {}
+    let days = |days: u64| house.ambient.now().minus(Duration::from_hours(days * 24));
+    let mut asked = house.broom.0.lock().unwrap().clone();
+    asked.sort_unstable();
+    let events = ("events", house.ambient.now().minus(Duration::from_hours(1)));
+    assert_eq!(asked, [events, ("keys", days(1)), ("processed", days(90)), ("put aside", days(366))]);
 }

@@ -71,11 +71,13 @@ pub enum Unfit {
     Nobodys,
     /// It is about something else than charges.
     Unconcerned,
+    /// Whom it comes from never confirmed it, and believing it would have moved no money.
+    Unconfirmed,
 }
 
 impl Unfit {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Unreadable, Self::Nobodys, Self::Unconcerned];
+    pub const ALL: &'static [Self] = &[Self::Unreadable, Self::Nobodys, Self::Unconcerned, Self::Unconfirmed];
 
     /// The name for whoever counts them.
     #[must_use]
@@ -84,6 +86,7 @@ impl Unfit {
             Self::Unreadable => "unreadable",
             Self::Nobodys => "no_payment",
             Self::Unconcerned => "no_charge",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 }

@@ -109,8 +109,9 @@ faults!(JobError: through Refused, Store);
 
 /// How long until an open payment is asked about again.
 const ASK_AGAIN: Duration = Duration::from_mins(2);
-/// The same, once the session is over.
+/// The same, once the session is over, at first. Later a quarter of the time since then, up to a day.
 const ASK_AGAIN_LATE: Duration = Duration::from_mins(10);
+const ASK_AGAIN_LAST: Duration = Duration::from_hours(24);
 
 impl Bursar {
     /// Does a job. Needs the installation's rights: jobs are not for people.
@@ -136,7 +137,8 @@ impl Bursar {
             return Ok(JobDone::Done);
         }
         let now = self.ambient.now();
-        let pause = if now < is.expires_at { ASK_AGAIN } else { ASK_AGAIN_LATE };
+        let late = now.since(is.expires_at) / 4;
+        let pause = if now < is.expires_at { ASK_AGAIN } else { late.clamp(ASK_AGAIN_LATE, ASK_AGAIN_LAST) };
         Ok(JobDone::Again(now.plus(pause), "the payment is still undecided"))
     }
 

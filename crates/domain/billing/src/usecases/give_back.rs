@@ -262,17 +262,18 @@ impl Bursar {
             return Ok((payment, refund));
         }
         let message = report.message.as_deref().map(Text::clean);
+        let id = report.gateway_id.clone();
         if report.amount != refund.record().amount && report.status != RefundStatus::Failed {
             self.quarantine(uow, books, &payment, &self.as_charge(&payment, report), Suspicion::Refund).await?;
             let message = Some(Text::clean(&format!("the provider reports {}", report.amount)));
-            return self.heard(uow, books, (payment, refund), RefundState::NeedsAttention, report, message).await;
+            return self.heard(uow, books, (payment, refund), RefundState::NeedsAttention, (id, message)).await;
         }
         match report.status {
             RefundStatus::Pending => {
-                self.heard(uow, books, (payment, refund), RefundState::Pending, report, message).await
+                self.heard(uow, books, (payment, refund), RefundState::Pending, (id, message)).await
             }
             RefundStatus::NeedsAttention => {
-                self.heard(uow, books, (payment, refund), RefundState::NeedsAttention, report, message).await
+                self.heard(uow, books, (payment, refund), RefundState::NeedsAttention, (id, message)).await
             }
             RefundStatus::Processed => {
                 let amount = refund.amount();
@@ -301,18 +302,17 @@ impl Bursar {
         }
     }
 
-    /// The refund is still open; what the provider said is kept.
-    async fn heard(
+    /// The refund is still open; what the provider said is kept: its id and its words.
+    pub(super) async fn heard(
         &self,
         uow: &mut dyn BillingUow,
         books: &Books<'_>,
         (payment, refund): (Payment, Refund),
         state: RefundState,
-        report: &RefundReport,
-        message: Option<Text>,
+        (gateway_id, message): (Option<String>, Option<Text>),
     ) -> Result<(Payment, Refund), StoreError> {
         let new = refund.record().state != state;
-        let after = refund.heard(state, report.gateway_id.clone(), message, books.now).map_err(broken)?;
+        let after = refund.heard(state, gateway_id, message, books.now).map_err(broken)?;
         written(uow.refunds().update(&after).await?, "refunds")?;
         if new && state == RefundState::NeedsAttention {
             let view = RefundView::of(&after);

@@ -12,7 +12,7 @@ use crate::{
     books::{Books, broken},
     events::{Change, tell_payment},
     model::{Payment, PaymentId, PaymentState},
-    ports::{BillingUow, Checkout, GatewayError, NewCharge},
+    ports::{BillingUow, ChargeStatus, Checkout, GatewayError, NewCharge},
     queries::InitializedPayment,
 };
 
@@ -54,8 +54,9 @@ impl Bursar {
                 let locked = uow.payments().lock(id).await?.ok_or(StoreError::Stale)?;
                 let (mut payment, _settled) =
                     self.settle(&mut *uow, &mut books, locked, &report, gateway.domain()).await?;
+                let over = report.status != ChargeStatus::Pending;
                 let late = payment.clone().failed_for_good(books.now);
-                if late != payment {
+                if over && late != payment {
                     payment = late;
                     store(&mut *uow, &payment).await?;
                 } else if unopened && matches!(payment.record().state, PaymentState::Pending) {

@@ -239,7 +239,7 @@ impl Bursar {
                 let id = doubt.entry.entry.id;
                 self.suspect(call, id, doubt.payment, doubt.told, (suspicion, doubt.why)).await
             }
-            None => self.set_aside(call, doubt.entry, Unfit::Nobodys, doubt.why).await,
+            None => self.set_aside(call, doubt.entry, Unfit::Unconfirmed, doubt.why).await,
         }
     }
 

@@ -107,6 +107,8 @@ const ON_ITS_WAY: Duration = Duration::from_mins(30);
 /// How long a refund that needs attention is left alone at first. Later as long as it has waited already, up to a day.
 const NEEDS_ATTENTION: Duration = Duration::from_hours(1);
 const NEEDS_ATTENTION_LATE: Duration = Duration::from_hours(24);
+/// How long a gateway may answer what nobody understands, from when a refund was reserved, until somebody is told.
+const UNCLEAR_FOR: Duration = Duration::from_hours(72);
 /// How long until a refund is looked at again whose gateway is not set up.
 const NOT_CONFIGURED: Duration = Duration::from_hours(1);
 /// After how many seconds whoever met somebody else at the gateway looks again: most answers have come by then.
@@ -198,16 +200,20 @@ impl Bursar {
         let Some(gateway) = self.gateways.find(&payment.record().provider) else { return Ok((payment, refund)) };
         let order = Self::order_of(&payment, &refund);
         let pending = refund.record().state == RefundState::Pending;
-        let answer = if pending && refund.record().attempts <= 1 {
-            gateway.refund(&order).await
-        } else {
-            match gateway.find_refund(&order).await {
-                // It was told an id once, so it must know; only one that never answered may be asked again.
-                Err(GatewayError::Unknown) if pending && order.gateway_id.is_none() => gateway.refund(&order).await,
-                // A refusal to tell is no word about the refund.
-                Err(GatewayError::Refused { .. }) => Err(GatewayError::Timeout),
-                found => found,
+        let is_first = pending && refund.record().attempts <= 1;
+        let found = if is_first { Err(GatewayError::Unknown) } else { gateway.find_refund(&order).await };
+        let answer = match found {
+            // It was told an id once, so it must know; only one that never answered may be asked again.
+            Err(GatewayError::Unknown) if pending && order.gateway_id.is_none() => {
+                // Whoever was held up for too long leaves it to its job: somebody else may be asking by now.
+                if refund.record().asking_until.is_none_or(|until| until <= self.ambient.now()) {
+                    return Ok((payment, refund));
+                }
+                gateway.refund(&order).await
             }
+            // A refusal to tell is no word about the refund.
+            Err(GatewayError::Refused { .. }) => Err(GatewayError::Timeout),
+            found => found,
         };
         let report = match answer {
             Ok(report) => report,
@@ -217,7 +223,10 @@ impl Bursar {
                 gateway_id: None,
                 message: Some(message),
             },
-            Err(_nobody_knows) => return self.leave(finish, refund.id()).await,
+            Err(GatewayError::Timeout | GatewayError::Unreachable(_)) => {
+                return self.leave(finish, refund.id(), None).await;
+            }
+            Err(unclear) => return self.leave(finish, refund.id(), Some(unclear)).await,
         };
         self.write_report(finish, refund.id(), &report).await
     }
@@ -240,23 +249,34 @@ impl Bursar {
         Ok(done)
     }
 
-    /// Nobody asks about a refund any more; it stays as it is.
-    pub(super) async fn leave(&self, finish: &Call, id: RefundId) -> Result<(Payment, Refund), StoreError> {
+    /// Nobody asks about a refund any more; it stays as it is. Where the gateway says for days what nobody understands,
+    /// somebody has to look.
+    pub(super) async fn leave(
+        &self,
+        finish: &Call,
+        id: RefundId,
+        unclear: Option<GatewayError>,
+    ) -> Result<(Payment, Refund), StoreError> {
         let mut uow = self.uows.begin(finish).await?;
         let known = uow.refunds().find(id).await?.ok_or(StoreError::Stale)?;
         let payment = uow.payments().lock(known.record().payment_id).await?.ok_or(StoreError::Stale)?;
         let refund = uow.refunds().lock(id).await?.ok_or(StoreError::Stale)?;
-        let state = refund.record().state;
-        let left = match refund.clone().heard(state, None, None, self.ambient.now()) {
-            Ok(left) => {
-                written(uow.refunds().update(&left).await?, "refunds")?;
-                left
+        let books = Books::open(&self.ambient, known.record().hostel_id);
+        let state = match refund.record().state {
+            RefundState::Pending if unclear.is_some() && books.now.since(refund.record().created_at) >= UNCLEAR_FOR => {
+                RefundState::NeedsAttention
             }
-            // It came to its end in between.
-            Err(_over) => refund,
+            state => state,
         };
-        uow.commit(Outcome::of(&RefundView::of(&left))).await?;
-        Ok((payment, left))
+        let done = if state.is_open() {
+            let message = unclear.map(|unclear| Text::clean(&unclear.to_string()));
+            self.heard(&mut *uow, &books, (payment, refund), state, (None, message)).await?
+        } else {
+            // It came to its end in between.
+            (payment, refund)
+        };
+        uow.commit(Outcome::of(&RefundView::of(&done.1))).await?;
+        Ok(done)
     }
 
     /// Goes on with a refund: the job that every one leaves behind.

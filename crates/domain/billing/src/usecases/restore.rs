@@ -1,16 +1,13 @@
 //! Putting money back that was to be given back and could not be: to where it was, as far as that is still there (J31).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domicile_kernel::{Money, StoreError, Text};
+use domicile_kernel::{StoreError, Text};
 
 use crate::{
     books::{Books, broken},
     events::{Change, tell_deposit, tell_invoice},
-    model::{
-        Account, Allocation, BookingId, Deposit, Invoice, InvoiceId, InvoiceKind, Payment, Refund, StayFacts,
-        StayState, Target,
-    },
+    model::{Account, Allocation, BookingId, Deposit, Invoice, InvoiceId, InvoiceKind, Payment, Refund, Target},
     ports::BillingUow,
     stays::{follow_into, written},
 };
@@ -22,28 +19,29 @@ pub(super) async fn lock_stays(
     refund: &Refund,
 ) -> Result<BTreeMap<InvoiceId, Invoice>, StoreError> {
     let mut locked = BTreeMap::new();
-    for (booking, _) in stays_of(uow, refund).await? {
+    for booking in stays_of(uow, refund).await? {
         let invoices = uow.invoices().lock_of_booking(booking).await?;
         locked.extend(invoices.into_iter().map(|invoice| (invoice.id(), invoice)));
     }
     Ok(locked)
 }
 
-/// The stays that a refund was taken from, in their order, each with one of its invoices.
-async fn stays_of(uow: &mut dyn BillingUow, refund: &Refund) -> Result<BTreeMap<BookingId, Invoice>, StoreError> {
-    let mut stays = BTreeMap::new();
+/// The stays that a refund was taken from, in their order.
+async fn stays_of(uow: &mut dyn BillingUow, refund: &Refund) -> Result<BTreeSet<BookingId>, StoreError> {
+    let mut stays = BTreeSet::new();
     for part in &refund.record().taken_from {
         if let Target::Invoice(id) = part.target
             && let Some(invoice) = uow.invoices().find(id).await?
         {
-            stays.insert(invoice.record().booking_id, invoice);
+            stays.insert(invoice.record().booking_id);
         }
     }
     Ok(stays)
 }
 
-/// Puts a refund's amount back to where it was taken from. Answers the entries. What was part of a deposit that is over
-/// becomes credit in the wallet. The invoices are those of [`lock_stays`].
+/// Puts a refund's amount back to where it was taken from. Answers the entries. What was part of a deposit that is over, or of
+/// a stay whose record was taken away, becomes credit in the wallet: nobody knows what that stay costs. The invoices are those
+/// of [`lock_stays`].
 pub(super) async fn restore(
     uow: &mut dyn BillingUow,
     books: &Books<'_>,
@@ -66,7 +64,8 @@ pub(super) async fn restore(
                     InvoiceKind::Rent => None,
                     InvoiceKind::Deposit => uow.deposits().lock_of_booking(booking).await?,
                 };
-                if deposit.as_ref().is_some_and(Deposit::is_over) {
+                let is_gone = uow.stays().find(booking).await?.is_none();
+                if is_gone || deposit.as_ref().is_some_and(Deposit::is_over) {
                     part.target = Target::Wallet;
                     entries.push((Account::Wallet(payment.payer()), -amount));
                 } else {
@@ -99,24 +98,10 @@ pub(super) async fn refollow(
     refund: &Refund,
 ) -> Result<(), StoreError> {
     let house = uow.house().await?;
-    for (id, invoice) in stays_of(uow, refund).await? {
-        let stay = uow.stays().find(id).await?.unwrap_or_else(|| gone(&invoice));
-        follow_into(uow, books, &house, &stay).await?;
+    for id in stays_of(uow, refund).await? {
+        if let Some(stay) = uow.stays().find(id).await? {
+            follow_into(uow, books, &house, &stay).await?;
+        }
     }
     Ok(())
-}
-
-/// A stay whose record was taken away: nothing is owed for it any more.
-fn gone(invoice: &Invoice) -> StayFacts {
-    let is = invoice.record();
-    let nothing = Money::zero(is.currency);
-    StayFacts {
-        booking_id: is.booking_id,
-        guest: is.user_id,
-        check_in: is.period.from,
-        check_out: is.period.to,
-        monthly_price: nothing,
-        total_price: nothing,
-        state: StayState::GivenUp,
-    }
 }

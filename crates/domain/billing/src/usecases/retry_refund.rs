@@ -82,7 +82,7 @@ impl Bursar {
             }
             Err(error) => {
                 // If the store does not take this, nobody else asks for a while.
-                self.leave(&Self::bare(call), id).await.ok();
+                self.leave(&Self::bare(call), id, None).await.ok();
                 Err(match error {
                     GatewayError::Refused { message, .. } => RefundError::GatewayRefused(message),
                     GatewayError::Unknown => RefundError::GatewayRefused("it knows no such refund".to_owned()),

@@ -261,3 +261,43 @@ fn an_answer_from_before_the_end_of_the_session_is_not_the_last_word() {
         assert_eq!(house.payment(&begun).await.status.as_str(), "completed", "it was paid in the last second");
     });
 }
+
+#[test]
+fn a_declined_payment_whose_gateway_is_busy_with_another_try_is_asked_about_beyond_its_session() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let begun = house.begin(&house.invoices(&stay).await[0], None).await.payment;
+        house.gateway.decline(&begun.reference);
+        house.wait(100);
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "failed");
+        let status = |status| house.gateway.report(&begun.reference, |charge| charge.status = status);
+        status(domicile_billing::ports::ChargeStatus::Pending);
+        house.wait(2_000);
+        house.work().await;
+        status(domicile_billing::ports::ChargeStatus::Success);
+        house.wait(700);
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed", "a transfer takes longer than a session");
+    });
+}
+
+#[test]
+fn what_stays_undecided_is_asked_about_ever_more_rarely() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        house.begin(&house.invoices(&stay).await[0], None).await;
+        let mut asked = Vec::new();
+        for _ in 0..10 {
+            house.wait(24 * 3_600);
+            let before = house.gateway.calls("verify");
+            house.work().await;
+            asked.push(house.gateway.calls("verify") - before);
+        }
+        assert!(asked.iter().all(|asked| *asked == 1), "a day at most lies between two questions: {asked:?}");
+        house.wait(12 * 3_600);
+        assert_eq!(house.work().await, 0);
+    });
+}

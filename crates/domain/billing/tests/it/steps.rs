@@ -170,6 +170,58 @@ fn a_refund_whose_answer_is_lost_is_found_and_not_made_again() {
 }
 
 #[test]
+fn whoever_was_held_up_for_too_long_does_not_make_a_refund() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.gateway.trouble_with("refund", Trouble::LostBefore);
+        let refund = house.refund(&paid, None).await;
+        assert_eq!(refund.status.as_str(), "pending");
+        // It is not there; but until that is heard somebody else has come.
+        let clock = house.clock.clone();
+        house.gateway.meanwhile("find_refund", move || clock.advance(std::time::Duration::from_secs(46)));
+        house.wait(121);
+        house.work().await;
+        assert_eq!(house.gateway.calls("refund"), 1, "that is for who asks now");
+        house.wait(121);
+        house.work().await;
+        assert_eq!(house.gateway.calls("refund"), 2);
+        assert_eq!(house.payment(&paid).await.status.as_str(), "refunded");
+    });
+}
+
+#[test]
+fn a_refund_that_nobody_can_tell_anything_about_is_somebodys_to_look_at_in_the_end() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.gateway.trouble_with("refund", Trouble::Garbled);
+        let refund = house.refund(&paid, None).await;
+        for _ in 0..71 {
+            house.gateway.trouble_with("find_refund", Trouble::Garbled);
+            house.wait(3_600);
+            house.work().await;
+        }
+        assert_eq!(house.bursar.refund(&house.admin(), refund.id).await.unwrap().status.as_str(), "pending");
+        assert_eq!(house.events("refund.needs_attention").len(), 0);
+        house.gateway.trouble_with("find_refund", Trouble::Garbled);
+        house.wait(3_700);
+        house.work().await;
+        let told = house.bursar.refund(&house.admin(), refund.id).await.unwrap();
+        assert_eq!(told.status.as_str(), "needs_attention");
+        let message = told.message.map(|message| message.as_str().to_owned());
+        assert_eq!(message.as_deref(), Some("the payment gateway's answer cannot be understood: data.id is a list"));
+        // As soon as it can be understood, it is what it was.
+        house.wait(24 * 3_600);
+        house.work().await;
+        assert_eq!(house.payment(&paid).await.status.as_str(), "refunded");
+        assert_eq!(house.gateway.calls("refund"), 1);
+    });
+}
+
+#[test]
 fn a_repeated_refund_gets_the_same_answer() {
     block_on(async {
         let house = House::new();

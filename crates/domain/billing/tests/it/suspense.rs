@@ -1,6 +1,6 @@
 //! Money that arrives when nothing is owed any more: it waits, and goes back or is used for something else.
 
-use domicile_billing::{ApplyPayment, UpdateTerms, model::Account};
+use domicile_billing::{ApplyPayment, UpdateTerms, memory::RefundMode, model::Account, ports::RefundStatus};
 use pollster::block_on;
 
 use crate::house::{House, cedis, code, sums};
@@ -76,6 +76,28 @@ fn money_for_a_stay_whose_record_is_gone_is_refunded_too() {
         house.verify(&begun).await;
         house.work().await;
         assert_eq!(house.payment(&begun).await.status.as_str(), "refunded");
+    });
+}
+
+#[test]
+fn a_refund_that_fails_after_the_record_of_the_stay_is_gone_takes_nothing_of_the_rent_back() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.pay(&house.invoices(&stay).await[1], None).await;
+        house.move_out(&stay).await;
+        house.gateway.refunds_go(RefundMode::Slowly);
+        house.refund(&paid, Some(10_000)).await;
+        house.memory.remove_stay(house.id, stay.booking_id);
+        for refund in house.gateway.open_refunds() {
+            house.gateway.settle_refund(&refund, RefundStatus::Failed);
+        }
+        house.wait(3_600);
+        house.work().await;
+        assert_eq!(house.payment(&paid).await.refunded, cedis(0));
+        assert_eq!(house.wallet(0).await, 10_000, "what did not go back is the payer's");
+        assert_eq!(sums(&house.invoices(&stay).await), [(35_000, 35_000, "paid"), (45_000, 45_000, "paid")]);
     });
 }
 

@@ -42,7 +42,9 @@ async fn hostels_from_before_are_priced_by_the_rule_there_was() {
         let hostel = owner.id(hostel.uuid());
         // What the third migration finds: no column, and no mark of its own or of what came after it.
         owner.run("ALTER TABLE hostel_settings DROP COLUMN proration").await;
-        owner.run("DROP INDEX ix_payment_inbox__over").await;
+        for index in ["ix_payment_inbox__over", "ix_payment_inbox__put_aside", "ix_refunds__attention"] {
+            owner.run(format!("DROP INDEX {index}")).await;
+        }
         let of_table = if store.is_postgres() { " ON payment_inbox" } else { "" };
         owner.run(format!("DROP TRIGGER payment_inbox__stays{of_table}")).await;
         if store.is_postgres() {

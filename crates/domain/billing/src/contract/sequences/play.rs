@@ -138,7 +138,10 @@ impl Game<'_> {
             StayState::Asked => StayState::Holding,
             StayState::Holding if self.dice.chance(2) => StayState::MovedOut,
             StayState::Holding => StayState::GivenUp,
-            StayState::GivenUp | StayState::MovedOut => return,
+            StayState::GivenUp | StayState::MovedOut => {
+                // Whoever tidies up may take the record away; what was billed stays.
+                return self.stage.world.remove_stay(self.stage.house.id, &stay).await;
+            }
         };
         self.change(at, stay).await;
     }

@@ -1,5 +1,5 @@
-//! The inbox of payments is tidied: what gateways told may be removed once it is over, and never while it waits. A release
-//! that knows of none removes nothing.
+//! Upkeep of payments: what gateways told may be removed once it is over, and never while it waits; and what sweeps and lists
+//! look for is found by indexes. A release that knows of none removes nothing.
 
 use sea_orm_migration::prelude::*;
 
@@ -16,7 +16,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &'static str {
-        "m0004_inbox"
+        "m0004_upkeep"
     }
 }
 
