@@ -142,7 +142,12 @@ pub fn plan(
                     let due = due_date(terms, *period, made_on(is.created_at));
                     let redated = (is.period != *period).then_some((*period, due));
                     let more = amount - invoice.billed();
-                    let adjustment = if more < 0 { at_most_off(invoice, -more) } else { more };
+                    let adjustment = match stay.state {
+                        // What was given back of a stay that ended early was given back of the nights that nobody slept.
+                        StayState::MovedOut if more < 0 => at_most_off(invoice, invoice.total() - amount),
+                        _ if more < 0 => at_most_off(invoice, -more),
+                        _ => more,
+                    };
                     Revision { id: is.id, redated, adjustment }
                 }
             },

@@ -87,6 +87,13 @@ impl AllocationRepository for SqlUow {
         Ok(rows.into_iter().map(|row| (PaymentId::new(row.payment_id), row.amount)).collect())
     }
 
+    async fn ever_of_invoice(&mut self, id: InvoiceId) -> Result<Vec<PaymentId>, StoreError> {
+        let sql = "SELECT payment_id, CAST(sum(amount) AS BIGINT) AS amount FROM payment_allocations \
+                   WHERE hostel_id = $1 AND invoice_id = $2 GROUP BY payment_id ORDER BY payment_id";
+        let rows = self.tx()?.all::<PayerRow>(sql, [self.hostel()?.uuid().into(), id.uuid().into()]).await.store()?;
+        Ok(rows.into_iter().map(|row| PaymentId::new(row.payment_id)).collect())
+    }
+
     async fn add(&mut self, allocations: &[Allocation]) -> Result<(), StoreError> {
         let mut rows = Rows::of(self.hostel()?);
         for row in allocations {

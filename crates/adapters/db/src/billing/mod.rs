@@ -31,7 +31,12 @@ use crate::{database::Database, dialect::corrupt, read::day_value, uow::SqlUow};
 #[async_trait]
 impl BillingUow for SqlUow {
     async fn house(&mut self) -> Result<House, StoreError> {
-        terms::house(self.tx()?, self.hostel()?).await
+        terms::house(self.tx()?, self.hostel()?, "").await
+    }
+
+    async fn held_house(&mut self) -> Result<House, StoreError> {
+        let tx = self.tx()?;
+        terms::house(tx, self.hostel()?, if tx.is_postgres() { " FOR SHARE OF s" } else { "" }).await
     }
 
     fn terms(&mut self) -> &mut dyn TermsRepository {

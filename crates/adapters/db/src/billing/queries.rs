@@ -111,7 +111,7 @@ fn theirs(postgres: bool) -> String {
 impl BillingQueries for Database {
     async fn house(&self, call: &Call) -> Result<House, StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        terms::house(&read.tx, read.hostel()?).await
+        terms::house(&read.tx, read.hostel()?, "").await
     }
 
     async fn terms(&self, call: &Call) -> Result<Option<BillingTerms>, StoreError> {

@@ -33,10 +33,12 @@ impl HouseRow {
     }
 }
 
-pub(super) async fn house(tx: &Tx, hostel: HostelId) -> Result<House, StoreError> {
-    let sql = "SELECT h.name, s.currency, s.time_zone FROM hostels h JOIN hostel_settings s ON s.hostel_id = h.id \
-               WHERE h.id = $1";
-    let row = tx.one::<HouseRow>(sql, [hostel.uuid().into()]).await.store()?;
+pub(super) async fn house(tx: &Tx, hostel: HostelId, hold: &str) -> Result<House, StoreError> {
+    let sql = format!(
+        "SELECT h.name, s.currency, s.time_zone FROM hostels h JOIN hostel_settings s ON s.hostel_id = h.id \
+         WHERE h.id = $1{hold}"
+    );
+    let row = tx.one::<HouseRow>(&sql, [hostel.uuid().into()]).await.store()?;
     row.ok_or_else(|| corrupt("the settings of a hostel"))?.house(hostel)
 }
 

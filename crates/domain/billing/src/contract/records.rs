@@ -210,6 +210,12 @@ pub(super) async fn what_payments_are_used_for_is_summed(world: &dyn World) {
     assert_eq!(of_first, [(target, 20_000), (Target::Wallet, 5_000)]);
     let of_invoice = uow.allocations().of_invoice(invoice.id()).await.unwrap();
     assert_eq!(of_invoice, [(second.id(), 20_000), (first.id(), 20_000)]);
+    uow.allocations().add(&[row(&first, target, -20_000)]).await.unwrap();
+    assert_eq!(uow.allocations().of_invoice(invoice.id()).await.unwrap(), [(second.id(), 20_000)]);
+    let mut both = [first.id(), second.id()];
+    both.sort_unstable();
+    assert_eq!(uow.allocations().ever_of_invoice(invoice.id()).await.unwrap(), both);
+    uow.allocations().add(&[row(&first, target, 20_000)]).await.unwrap();
     end(uow, true).await;
     let uses = world.queries().uses(&stage.call(), second.id()).await.unwrap();
     let told: Vec<_> = uses.iter().map(|part| (part.target, part.invoice.map(|(kind, _)| kind), part.amount)).collect();

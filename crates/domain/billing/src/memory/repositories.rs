@@ -161,6 +161,13 @@ impl AllocationRepository for MemoryUow {
         Ok(found)
     }
 
+    async fn ever_of_invoice(&mut self, id: InvoiceId) -> Result<Vec<PaymentId>, StoreError> {
+        let hostel = self.hostel()?;
+        let own = self.state.allocations.iter().filter(|(of, row)| *of == hostel && row.target == Target::Invoice(id));
+        let ever: std::collections::BTreeSet<PaymentId> = own.map(|(_, row)| row.payment_id).collect();
+        Ok(ever.into_iter().collect())
+    }
+
     async fn add(&mut self, rows: &[Allocation]) -> Result<(), StoreError> {
         let hostel = self.hostel()?;
         for row in rows {

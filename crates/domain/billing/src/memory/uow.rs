@@ -83,6 +83,10 @@ impl BillingUow for MemoryUow {
         house.ok_or_else(|| StoreError::Other("the hostel was not opened".into()))
     }
 
+    async fn held_house(&mut self) -> Result<House, StoreError> {
+        self.house().await
+    }
+
     fn terms(&mut self) -> &mut dyn TermsRepository {
         self
     }

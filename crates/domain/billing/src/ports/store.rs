@@ -27,6 +27,8 @@ pub trait BillingUows: Send + Sync {
 pub trait BillingUow: UnitOfWork {
     /// What of the hostel's settings billing reads.
     async fn house(&mut self) -> Result<House, StoreError>;
+    /// The same, whose currency nobody changes until this unit of work has ended.
+    async fn held_house(&mut self) -> Result<House, StoreError>;
     /// The terms the hostel bills by.
     fn terms(&mut self) -> &mut dyn TermsRepository;
     /// Stays, to be read only.
@@ -138,6 +140,9 @@ pub trait AllocationRepository: Send {
 
     /// By which payments an invoice is paid: positive sums, the payment that was made last first (by creation, then id).
     async fn of_invoice(&mut self, id: InvoiceId) -> Result<Vec<(PaymentId, i64)>, StoreError>;
+
+    /// Every payment that ever paid an invoice, those of which nothing is left there too, by id.
+    async fn ever_of_invoice(&mut self, id: InvoiceId) -> Result<Vec<PaymentId>, StoreError>;
 
     /// Adds rows.
     async fn add(&mut self, rows: &[Allocation]) -> Result<(), StoreError>;

@@ -18,8 +18,8 @@ use crate::{
     books::{Books, broken},
     events::{Change, tell_deposit, tell_invoice, tell_refund},
     model::{
-        Account, Allocation, Deposit, Invoice, InvoiceKind, Payment, PaymentError, PaymentId, Refund, RefundOrigin,
-        RefundRecord, RefundState, Suspicion, Target,
+        Account, Allocation, Deposit, Invoice, InvoiceId, InvoiceKind, Payment, PaymentError, PaymentId, Refund,
+        RefundOrigin, RefundRecord, RefundState, Suspicion, Target,
     },
     policy,
     ports::{BillingUow, NewRefund, RefundReport, RefundStatus},
@@ -349,7 +349,8 @@ fn contradicts(refund: &Refund, report: &RefundReport) -> bool {
     }
 }
 
-/// Ends the deposits that a refund emptied for good: with nothing held and nothing to be paid any more there is none.
+/// Ends the deposits that a refund emptied for good: with nothing held, nothing to be paid any more, and nothing on its way
+/// that might come back, there is none.
 async fn end_empty_deposits(uow: &mut dyn BillingUow, books: &Books<'_>, refund: &Refund) -> Result<(), StoreError> {
     for part in &refund.record().taken_from {
         let Target::Invoice(id) = part.target else { continue };
@@ -358,7 +359,7 @@ async fn end_empty_deposits(uow: &mut dyn BillingUow, books: &Books<'_>, refund:
             continue;
         }
         let Some(before) = uow.deposits().lock_of_booking(invoice.record().booking_id).await? else { continue };
-        if before.is_over() || before.held() > 0 {
+        if before.is_over() || before.held() > 0 || is_on_its_way(uow, id, refund).await? {
             continue;
         }
         let after = before.clone().release(books.now);
@@ -368,11 +369,20 @@ async fn end_empty_deposits(uow: &mut dyn BillingUow, books: &Books<'_>, refund:
     Ok(())
 }
 
+/// Whether another refund than this one took of an invoice and has no end yet.
+async fn is_on_its_way(uow: &mut dyn BillingUow, invoice: InvoiceId, this: &Refund) -> Result<bool, StoreError> {
+    for payment in uow.allocations().ever_of_invoice(invoice).await? {
+        let refunds = uow.refunds().of_payment(payment).await?;
+        let mut open = refunds.iter().filter(|other| other.id() != this.id() && other.record().state.is_open());
+        if open.any(|other| other.record().taken_from.iter().any(|part| part.target == Target::Invoice(invoice))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Which payments pay an invoice, without locks: to lock them in their order before the invoice.
-pub(crate) async fn payers_of(
-    uow: &mut dyn BillingUow,
-    invoice: crate::model::InvoiceId,
-) -> Result<Vec<PaymentId>, StoreError> {
+pub(crate) async fn payers_of(uow: &mut dyn BillingUow, invoice: InvoiceId) -> Result<Vec<PaymentId>, StoreError> {
     let mut payments: Vec<PaymentId> =
         uow.allocations().of_invoice(invoice).await?.into_iter().map(|(payment, _)| payment).collect();
     payments.sort_unstable();

@@ -214,8 +214,15 @@ impl Bursar {
         if kept.payment.status == PaymentStatus::Failed {
             return Err(declined(kept.payment));
         }
-        if kept.payment.status != PaymentStatus::Pending || kept.authorization_url.is_some() {
+        if kept.payment.status != PaymentStatus::Pending {
             return Err(StoreError::Replayed(outcome).into());
+        }
+        if kept.authorization_url.is_some() {
+            // Nobody is sent to a checkout that is over.
+            return match self.queries.payment(call, kept.payment.id).await? {
+                Some(now) if now.status == PaymentStatus::Failed => Err(declined(now)),
+                _ => Err(StoreError::Replayed(outcome).into()),
+            };
         }
         match self.look(call, &Self::finishing(call), kept.payment.id).await? {
             Looked::Unknown => Ok(kept),

@@ -161,9 +161,10 @@ impl Bursar {
         let Some(refund) = self.meant(call, payment, reference, told).await? else {
             return self.finish_refund(call, entry.entry.id, payment, None, told).await;
         };
-        // What is no end, is known already, or contradicts what was asked for is not worth a question.
+        // What is no end, is known already, or says that other money was paid out is not worth a question.
         let is_end = matches!(told.status, RefundStatus::Processed | RefundStatus::Failed);
-        if !is_end || !refund.record().state.is_open() || told.amount != refund.record().amount {
+        let contradicts = told.status == RefundStatus::Processed && told.amount != refund.record().amount;
+        if !is_end || !refund.record().state.is_open() || contradicts {
             return self.finish_refund(call, entry.entry.id, payment, Some(&refund), told).await;
         }
         let why = match gateway.find_refund(&Self::order_of(payment, &refund)).await {

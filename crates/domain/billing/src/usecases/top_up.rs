@@ -35,7 +35,7 @@ impl Bursar {
             Err(StoreError::Replayed(outcome)) => return self.go_on(call, outcome).await,
             Err(error) => return Err(error.into()),
         };
-        let amount = command.check(uow.house().await?.currency)?;
+        let amount = command.check(uow.held_house().await?.currency)?;
         let beginning = Beginning { purpose: Purpose::WalletTopup, payer, booking_id: None, invoice_id: None, amount };
         let payment = self.begin_payment(&mut *uow, call, &*gateway, beginning).await?;
         uow.commit(Outcome::of(&InitializedPayment::of(&payment))).await?;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use domicile_billing::{
     AnswerDeposit, AssessDeposit, DepositView, NewDeduction, SettleDeposit,
-    memory::MemoryGateway,
+    memory::{MemoryGateway, RefundMode},
     model::{Account, StayFacts},
-    ports::Gateways,
+    ports::{Gateways, RefundStatus},
 };
 use domicile_kernel::{Code, Currency, Fault, Money, event::MAX_DATA_BYTES};
 use pollster::block_on;
@@ -194,6 +194,29 @@ fn a_deposit_that_was_given_back_whole_before_the_end_is_none_any_more() {
 }
 
 #[test]
+fn a_deposit_is_there_as_long_as_a_part_of_it_may_come_back() {
+    block_on(async {
+        let house = House::with_deposits().await;
+        let stay = house.agreed(0).await;
+        let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+        house.gateway.refunds_go(RefundMode::Slowly);
+        house.refund(&paid, Some(20_000)).await;
+        let slow = house.gateway.open_refunds();
+        house.gateway.refunds_go(RefundMode::AtOnce);
+        house.refund(&paid, Some(25_000)).await;
+        assert_eq!(house.deposit(&stay).await.status.as_str(), "awaiting", "a part may come back");
+        house.gateway.settle_refund(&slow[0], RefundStatus::Failed);
+        house.wait(3_600);
+        house.work().await;
+        let deposit = house.deposit(&stay).await;
+        assert_eq!((deposit.held, house.wallet(0).await), (cedis(20_000), 0), "it is held again");
+        house.gateway.refunds_go(RefundMode::AtOnce);
+        house.refund(&paid, None).await;
+        assert_eq!(house.deposit(&stay).await.status.as_str(), "released");
+    });
+}
+
+#[test]
 fn a_deposit_of_a_stay_that_is_given_up_is_told_to_the_last_unit() {
     block_on(async {
         let house = House::with_deposits().await;
@@ -229,7 +252,7 @@ fn a_refund_of_a_deposit_that_fails_becomes_credit() {
     block_on(async {
         let house = House::with_deposits().await;
         let (_, held) = left(&house).await;
-        house.gateway.refunds_go(domicile_billing::memory::RefundMode::Fails);
+        house.gateway.refunds_go(RefundMode::Fails);
         let version = held.version;
         house.bursar.settle_deposit(&house.manager(), held.id, version, SettleDeposit::default()).await.unwrap();
         house.work().await;

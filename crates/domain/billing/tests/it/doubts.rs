@@ -6,7 +6,7 @@ use domicile_billing::{
     model::{InboxState, Refund},
     ports::{ChargeStatus, RefundReport, RefundStatus, WebhookEvent, WebhookKind},
 };
-use domicile_kernel::Page;
+use domicile_kernel::{Currency, Money, Page};
 use pollster::block_on;
 
 use crate::house::{House, webhook};
@@ -177,4 +177,34 @@ fn the_end_of_a_refund_that_is_never_confirmed_is_put_aside_for_somebody_to_look
         let note = &note.rows.first().unwrap().note;
         assert!(note.as_str().contains("test"), "play money is not called real: {note:?}");
     });
+}
+
+#[test]
+fn a_failure_of_a_refund_is_confirmed_whatever_amount_is_told() {
+    for told in [9_999, 10_000] {
+        block_on(async {
+            let house = House::new();
+            let stay = house.agreed(0).await;
+            let paid = house.pay(house.invoices(&stay).await.first().unwrap(), None).await;
+            house.gateway.refunds_go(RefundMode::Slowly);
+            let refund = house.refund(&paid, Some(10_000)).await;
+            let report = RefundReport {
+                status: RefundStatus::Failed,
+                amount: Money::new(told, Currency::GHS),
+                gateway_id: None,
+                message: None,
+            };
+            let refund_reference = Some(Refund::reference_of(refund.id));
+            let event = WebhookEvent {
+                dedupe_key: format!("failed:{told}"),
+                reference: Some(paid.reference.clone()),
+                kind: WebhookKind::Refund { refund_reference, report },
+            };
+            let (signature, body) = house.gateway.sign(&event);
+            house.bursar.receive_webhook(&house.anybody(), webhook(Some(signature), body)).await.unwrap();
+            house.work().await;
+            let now = house.bursar.refund(&house.admin(), refund.id).await.unwrap();
+            assert_eq!(now.status.as_str(), "pending", "the gateway still pays it out");
+        });
+    }
 }

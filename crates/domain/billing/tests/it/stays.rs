@@ -199,3 +199,30 @@ fn a_stay_for_nothing_has_no_invoices() {
         assert_eq!(house.change(&free).await, domicile_billing::stays::Followed::default());
     });
 }
+
+#[test]
+fn whoever_leaves_early_pays_the_nights_whether_the_refund_comes_before_or_after() {
+    for refund_first in [true, false] {
+        block_on(async {
+            let house = House::new();
+            let stay = house.agreed(0).await;
+            let paid = house.pay(&house.invoices(&stay).await[0], None).await;
+            let left = StayFacts {
+                check_out: stay.check_in.plus_days(7),
+                total_price: cedis(10_500),
+                state: StayState::MovedOut,
+                ..stay
+            };
+            if refund_first {
+                house.refund(&paid, Some(20_000)).await;
+            }
+            house.change(&left).await;
+            if !refund_first {
+                house.refund(&paid, Some(20_000)).await;
+            }
+            assert_eq!(house.wallet(0).await, 45_000 - 20_000 - 10_500, "refund first: {refund_first}");
+            let invoices = sums(&house.invoices(&stay).await);
+            assert_eq!(invoices.first(), Some(&(10_500, 10_500, "paid")), "refund first: {refund_first}");
+        });
+    }
+}

@@ -124,6 +124,29 @@ fn a_refusal_fails_the_payment_and_a_repeat_is_told_so() {
 }
 
 #[test]
+fn a_repeat_sends_nobody_to_a_checkout_that_is_over() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        let invoice = &house.invoices(&stay).await[0];
+        let begin = async || {
+            let call = keyed(house.student(0), "declined");
+            house.bursar.initialize_payment(&call, paying(invoice, None)).await
+        };
+        let begun = begin().await.unwrap().payment;
+        house.gateway.decline(&begun.reference);
+        house.wait(100);
+        house.work().await;
+        assert_eq!(code(begin().await), "PAYMENT_FAILED");
+        // As long as it may still be paid it is the same address.
+        house.gateway.pay(&begun.reference);
+        house.wait(130);
+        house.work().await;
+        assert_eq!(house.payment(&begun).await.status.as_str(), "completed");
+    });
+}
+
+#[test]
 fn a_refusal_to_tell_is_no_word_about_the_charge() {
     block_on(async {
         let house = House::new();

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domicile_billing::ports::BillingUows;
 use domicile_booking::{
     CreateRoom, CreateRoomError, FrontDesk,
     model::{Bed, Room, RoomRecord, RoomStatus},
@@ -170,6 +171,21 @@ async fn the_currency_waits_for_a_room_that_is_being_added() {
         adding.commit(Outcome::done()).await.unwrap();
         let refused = changing.await.unwrap();
         assert!(matches!(refused, Err(UpdateSettingsError::CurrencyInUse(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_currency_waits_for_a_wallet_that_begins_to_be_filled() {
+    for store in TestStore::both().await {
+        let scene = Arc::new(Scene::set(store).await);
+        let mut filling = BillingUows::begin(&scene.store.database, &scene.call()).await.unwrap();
+        assert_eq!(filling.held_house().await.unwrap().currency, Currency::GHS);
+        let other = Arc::clone(&scene);
+        let changing = tokio::spawn(async move { other.change_currency("EUR").await });
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!changing.is_finished(), "it does not know yet whether there is a payment");
+        filling.rollback().await.unwrap();
+        assert_eq!(changing.await.unwrap().unwrap(), "EUR");
     }
 }
 

@@ -157,6 +157,7 @@ async fn each_method_of_billing_makes_as_many_round_trips_as_the_table_says() {
 
         let mut uow = BillingUows::begin(db, &call).await.unwrap();
         count!(count, 1, "house", uow.house().await);
+        count!(count, 1, "held_house", uow.held_house().await);
         count!(count, 1, "terms.find", uow.terms().find().await);
         let terms = BillingTerms { version: 1, updated_at: Some(now), ..BillingTerms::default() };
         assert_eq!(count!(count, 1, "terms.put", uow.terms().put(&terms).await), Written::Written);
@@ -198,6 +199,8 @@ async fn each_method_of_billing_makes_as_many_round_trips_as_the_table_says() {
             count!(count, 1, "allocations.of_payment", uow.allocations().of_payment(payment.id()).await).len(),
             3
         );
+        let ever = count!(count, 1, "allocations.ever_of_invoice", uow.allocations().ever_of_invoice(bill.id()).await);
+        assert_eq!(ever.len(), 1);
         assert_eq!(count!(count, 1, "allocations.of_invoice", uow.allocations().of_invoice(bill.id()).await).len(), 1);
 
         let refund = records.refund(&payment);
