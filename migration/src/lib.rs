@@ -12,6 +12,7 @@ mod m0001_house;
 mod m0002_billing;
 mod m0003_proration;
 mod m0004_upkeep;
+mod m0005_moves;
 pub mod policies;
 mod script;
 
@@ -20,11 +21,11 @@ pub const RELEASE: i32 = 1;
 
 /// For each migration, the oldest release that works with the schema it leaves behind.
 pub const OLDEST_BINARY: &[(&str, i32)] =
-    &[("m0001_house", 1), ("m0002_billing", 1), ("m0003_proration", 1), ("m0004_upkeep", 1)];
+    &[("m0001_house", 1), ("m0002_billing", 1), ("m0003_proration", 1), ("m0004_upkeep", 1), ("m0005_moves", 1)];
 
 /// The text of each migration, in order.
 const SCRIPTS: &[script::Script] =
-    &[m0001_house::SCRIPT, m0002_billing::SCRIPT, m0003_proration::SCRIPT, m0004_upkeep::SCRIPT];
+    &[m0001_house::SCRIPT, m0002_billing::SCRIPT, m0003_proration::SCRIPT, m0004_upkeep::SCRIPT, m0005_moves::SCRIPT];
 
 /// Runs the history.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_billing::Migration),
             Box::new(m0003_proration::Migration),
             Box::new(m0004_upkeep::Migration),
+            Box::new(m0005_moves::Migration),
         ]
     }
 

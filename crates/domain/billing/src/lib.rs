@@ -68,6 +68,7 @@
 //!     check_in: "2026-02-01".parse()?,
 //!     check_out: "2026-04-01".parse()?,
 //!     monthly_price: Money::new(45_000, Currency::GHS),
+//!     first_months: Vec::new(),
 //!     total_price: Money::new(90_000, Currency::GHS),
 //!     state: StayState::Holding,
 //! };

@@ -12,18 +12,26 @@ use crate::{
 };
 
 /// The months of a stay from its check-in day, and what is left at the end, with the rent of each (J32). They add up to the
-/// total to the unit: each whole month costs the monthly price, and the last period absorbs the remainder. When the total is
-/// less than the months before the last one cost, the first periods take it up and the others cost nothing.
+/// total to the unit: each whole month costs the monthly price, unless it is one of the `first` months, which have amounts of
+/// their own; and the last period absorbs the remainder. When the total is less than the months before the last one cost, the
+/// first periods take it up and the others cost nothing.
 #[must_use]
-pub fn schedule(check_in: HostelDay, check_out: HostelDay, monthly: i64, total: i64) -> Vec<(Period, i64)> {
+pub fn schedule(
+    (check_in, check_out): (HostelDay, HostelDay),
+    first: &[Money],
+    monthly: i64,
+    total: i64,
+) -> Vec<(Period, i64)> {
     let mut periods = Vec::new();
     let mut left = total.max(0);
+    let mut first = first.iter();
     for month in 0i64.. {
         let from = check_in.plus_months(month);
         // A day at the end of the calendar has no month behind it: what is left is one period then.
         let next = check_in.plus_months(month + 1);
         let last = next >= check_out || next <= from;
-        let amount = if last { left } else { left.min(monthly.max(0)) };
+        let whole = first.next().map_or(monthly, |own| own.amount_minor());
+        let amount = if last { left } else { left.min(whole.max(0)) };
         left -= amount;
         periods.push((Period { from, to: if last { check_out } else { next } }, amount));
         if last {
@@ -40,7 +48,7 @@ pub fn wanted(stay: &StayFacts) -> Vec<(Period, i64)> {
         StayState::Asked | StayState::GivenUp => Vec::new(),
         StayState::Holding | StayState::MovedOut => {
             let (monthly, total) = (stay.monthly_price.amount_minor(), stay.total_price.amount_minor());
-            schedule(stay.check_in, stay.check_out, monthly, total)
+            schedule((stay.check_in, stay.check_out), &stay.first_months, monthly, total)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Decisions as pure functions: what a stay costs.
 
-use domicile_kernel::{Money, money::MoneyError};
+use domicile_kernel::{HostelDay, Money, money::MoneyError};
 use serde::{Deserialize, Serialize};
 
 use crate::model::StayDates;
@@ -51,6 +51,16 @@ pub struct PriceRule {
     pub monthly_price: Money,
 }
 
+/// A price that was agreed for the nights of a stay before a day, on which its guest moved to a room of another price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct EarlierPrice {
+    /// The day of the move: the first night at the next price.
+    pub until: HostelDay,
+    /// For one bed and one month.
+    pub monthly_price: Money,
+}
+
 /// What a stay costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote {
@@ -71,14 +81,72 @@ pub struct Quote {
 /// The rest never costs more than a month: without that, the 30 days from the 28th of February that are left of a stay
 /// since the 31st of January would cost more than a day longer does, which is the next whole month.
 pub fn quote(name: PriceRuleName, monthly_price: Money, dates: StayDates) -> Result<Quote, MoneyError> {
+    quote_moved(name, &[], monthly_price, dates)
+}
+
+/// The price of a stay whose guest moved to rooms of other prices, by the rule of [`quote`]: at each of the `earlier` prices,
+/// in the order of their days, what the stay costs until its day less what it costs until the day before that, and at
+/// `monthly_price` likewise from the last of them to the end. So a move changes nothing of what the nights before it cost,
+/// and one to a room of the same price changes nothing at all.
+pub fn quote_moved(
+    name: PriceRuleName,
+    earlier: &[EarlierPrice],
+    monthly_price: Money,
+    dates: StayDates,
+) -> Result<Quote, MoneyError> {
+    let total = rent_until(name, earlier, monthly_price, dates.check_in(), dates.check_out())?;
+    Ok(Quote { total, rule: PriceRule { name, version: 1, monthly_price } })
+}
+
+/// What the first months of a stay cost, counted from its check-in day, as far as one of the `earlier` prices reaches into
+/// them; each later one costs the monthly price.
+pub fn first_months(rule: PriceRule, earlier: &[EarlierPrice], dates: StayDates) -> Result<Vec<Money>, MoneyError> {
+    let Some(last) = earlier.last() else { return Ok(Vec::new()) };
+    let reached = last.until.min(dates.check_out());
+    let begins = |month: i64| dates.check_in().plus_months(month);
+    let until = |day| rent_until(rule.name, earlier, rule.monthly_price, dates.check_in(), day);
+    (0..)
+        // A day at the end of the calendar has no month behind it.
+        .take_while(|month| begins(*month) < reached && begins(*month) < begins(month + 1))
+        .map(|month| less(until(begins(month + 1))?, until(begins(month))?))
+        .collect()
+}
+
+/// What the nights from the check-in day until a day cost.
+fn rent_until(
+    name: PriceRuleName,
+    earlier: &[EarlierPrice],
+    monthly_price: Money,
+    check_in: HostelDay,
+    day: HostelDay,
+) -> Result<Money, MoneyError> {
+    let last = EarlierPrice { until: day, monthly_price };
+    let (mut total, mut from) = (Money::zero(monthly_price.currency()), check_in);
+    for price in earlier.iter().chain([&last]) {
+        let to = price.until.min(day);
+        if to > from {
+            let at_this_price = |day| nights(name, price.monthly_price, check_in, day);
+            total = total.checked_add(less(at_this_price(to)?, at_this_price(from)?)?)?;
+            from = to;
+        }
+    }
+    Ok(total)
+}
+
+fn less(from: Money, what: Money) -> Result<Money, MoneyError> {
+    from.checked_add(Money::new(-what.amount_minor(), what.currency()))
+}
+
+/// What the nights from the check-in day until a day cost at one price.
+fn nights(name: PriceRuleName, monthly_price: Money, check_in: HostelDay, day: HostelDay) -> Result<Money, MoneyError> {
+    let Ok(dates) = StayDates::new(check_in, day) else { return Ok(Money::zero(monthly_price.currency())) };
     let (months, days, month_days) = parts(dates);
     let parts_of_a_month = match name {
         PriceRuleName::CalendarDays => month_days,
         PriceRuleName::ThirtyDays => 30,
         PriceRuleName::WholeMonths => 1,
     };
-    let total = monthly_price.fraction(months * parts_of_a_month + days.min(parts_of_a_month), parts_of_a_month)?;
-    Ok(Quote { total, rule: PriceRule { name, version: 1, monthly_price } })
+    monthly_price.fraction(months * parts_of_a_month + days.min(parts_of_a_month), parts_of_a_month)
 }
 
 /// The whole months of a stay, the days behind them, and how many days the month has in which those begin.
@@ -161,7 +229,93 @@ mod tests {
         assert_eq!(PriceRuleName::parse("Calendar_days"), None);
     }
 
+    fn earlier(prices: &[(&str, i64)]) -> Vec<EarlierPrice> {
+        let price = |(until, monthly): &(&str, i64)| EarlierPrice {
+            until: day(until),
+            monthly_price: Money::new(*monthly, Currency::GHS),
+        };
+        prices.iter().map(price).collect()
+    }
+
+    /// From the 1st of February 2026, at 600 a month now: in all, and the first months.
+    fn moved(rule: PriceRuleName, prices: &[(&str, i64)], check_out: &str) -> (i64, Vec<i64>) {
+        let (earlier, dates) = (earlier(prices), StayDates::new(day("2026-02-01"), day(check_out)).unwrap());
+        let quote = quote_moved(rule, &earlier, Money::new(60_000, Currency::GHS), dates).unwrap();
+        let months = first_months(quote.rule, &earlier, dates).unwrap();
+        (quote.total.amount_minor(), months.into_iter().map(Money::amount_minor).collect())
+    }
+
+    #[test]
+    fn who_moves_pays_each_night_by_the_price_of_its_room_as_worked_out_by_hand() {
+        let march = [("2026-03-11", 45_000)];
+        for (rule, prices, check_out, total, months) in [
+            // Ten nights of March at 450, twenty-one at 600.
+            (CalendarDays, &march[..], "2026-05-01", 45_000 + 55_161 + 60_000, &[45_000, 55_161][..]),
+            (ThirtyDays, &march, "2026-05-01", 45_000 + 55_000 + 60_000, &[45_000, 55_000]),
+            // The month had begun at the old price.
+            (WholeMonths, &march, "2026-05-01", 45_000 + 45_000 + 60_000, &[45_000, 45_000]),
+            (CalendarDays, &march, "2026-03-21", 59_516 + 19_355, &[45_000, 55_161]),
+            (CalendarDays, &march, "2026-03-11", 59_516, &[45_000, 55_161]),
+            // Left before the day of the move: no night at the new price.
+            (CalendarDays, &march, "2026-03-02", 46_452, &[45_000, 55_161]),
+            (CalendarDays, &march, "2026-02-15", 22_500, &[45_000]),
+            (CalendarDays, &[("2026-03-01", 45_000)], "2026-04-01", 105_000, &[45_000]),
+            // Twice: February at 450, March at 300.
+            (ThirtyDays, &[("2026-03-01", 45_000), ("2026-04-01", 30_000)], "2026-05-01", 135_000, &[45_000, 30_000]),
+        ] {
+            let told = moved(rule, prices, check_out);
+            assert_eq!(told, (total, months.to_vec()), "{rule:?} {prices:?} until {check_out}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_move_changes_nothing_of_the_nights_before_it_and_what_is_billed_by_the_month_adds_up(
+            rule in select(&PriceRuleName::ALL), start in 0i64..20_000, nights in 1i64..800,
+            moves in proptest::collection::vec((1i64..300, 0i64..1_000_000), 0..4), monthly in 0i64..1_000_000,
+        ) {
+            let check_in = day("1990-01-01").plus_days(start);
+            let dates = StayDates::new(check_in, check_in.plus_days(nights)).unwrap();
+            let ghs = |amount| Money::new(amount, Currency::GHS);
+            let mut until = check_in;
+            let earlier: Vec<EarlierPrice> = moves
+                .iter()
+                .map(|(nights, monthly)| {
+                    until = until.plus_days(*nights);
+                    EarlierPrice { until, monthly_price: ghs(*monthly) }
+                })
+                .collect();
+            let cost = |earlier: &[EarlierPrice], monthly, until| {
+                let dates = StayDates::new(check_in, until).unwrap();
+                quote_moved(rule, earlier, ghs(monthly), dates).unwrap().total.amount_minor()
+            };
+            let whole = quote_moved(rule, &earlier, ghs(monthly), dates).unwrap();
+            let total = whole.total.amount_minor();
+            // Between the cheapest and the dearest of the rooms.
+            let prices = || earlier.iter().map(|price| price.monthly_price.amount_minor()).chain([monthly]);
+            let all_at = |price| cost(&[], price, dates.check_out());
+            prop_assert!(all_at(prices().min().unwrap()) - 4 <= total && total <= all_at(prices().max().unwrap()) + 4);
+            for (at, price) in earlier.iter().enumerate() {
+                let before = cost(&earlier[..at], price.monthly_price.amount_minor(), price.until);
+                prop_assert_eq!(cost(&earlier, monthly, price.until), before, "the nights before a move cost what they did");
+                let mut same = earlier.clone();
+                same.insert(at, EarlierPrice { until: price.until.plus_days(-1).max(check_in), ..*price });
+                prop_assert_eq!(cost(&same, monthly, dates.check_out()), total, "a move to the same price");
+            }
+            let months = first_months(whole.rule, &earlier, dates).unwrap();
+            let (mut billed, mut month) = (0, 0);
+            while check_in.plus_months(month + 1) <= dates.check_out() {
+                let own = months.get(month as usize).map_or(monthly, |own| own.amount_minor());
+                prop_assert!(own >= 0);
+                billed += own;
+                month += 1;
+            }
+            prop_assert!(billed <= total, "{} of {}", billed, total);
+            if check_in.plus_months(month) == dates.check_out() {
+                prop_assert_eq!(billed, total);
+            }
+        }
+
         #[test]
         fn a_night_more_never_costs_less(
             rule in select(&PriceRuleName::ALL), start in 0i64..20_000, nights in 1i64..800, monthly in 0i64..10_000_000,

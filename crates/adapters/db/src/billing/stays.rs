@@ -9,17 +9,18 @@ use domicile_billing::{
 };
 use domicile_booking::{
     events::BookingChange,
-    model::{Booking, BookingStatus},
+    model::{Booking, BookingStatus, StayDates},
+    policy::{self, EarlierPrice, PriceRule},
     ports::StayAccounts,
 };
 use domicile_kernel::{AccountId, Ambient, HostelId, Money, StoreError};
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, JsonValue};
 use uuid::Uuid;
 
 use super::currency;
 use crate::{
+    booking::{earlier_prices, nights, price_rule_kept},
     dialect::{IntoStore, corrupt},
-    read::from_date,
     tx::Tx,
     uow::SqlUow,
 };
@@ -33,6 +34,9 @@ struct StayRow {
     total_minor: i64,
     monthly_minor: i64,
     price_currency: String,
+    price_rule: String,
+    price_rule_version: i64,
+    earlier_prices: Option<JsonValue>,
 }
 
 const fn state(status: BookingStatus) -> StayState {
@@ -45,17 +49,20 @@ const fn state(status: BookingStatus) -> StayState {
 }
 
 pub(super) async fn find(tx: &Tx, hostel: HostelId, id: BookingId) -> Result<Option<StayFacts>, StoreError> {
-    let sql = "SELECT user_id, status, check_in_date, check_out_date, total_minor, monthly_minor, price_currency \
-               FROM bookings WHERE hostel_id = $1 AND id = $2";
+    let sql = "SELECT user_id, status, check_in_date, check_out_date, total_minor, monthly_minor, price_currency, price_rule, \
+               price_rule_version, earlier_prices FROM bookings WHERE hostel_id = $1 AND id = $2";
     let row = tx.one::<StayRow>(sql, [hostel.uuid().into(), id.uuid().into()]).await.store()?;
     row.map(|row| {
         let currency = currency(&row.price_currency, "bookings.price_currency")?;
+        let dates = nights(row.check_in_date, row.check_out_date)?;
+        let rule = price_rule_kept(&row.price_rule, row.price_rule_version, Money::new(row.monthly_minor, currency))?;
         Ok(StayFacts {
             booking_id: id,
             guest: AccountId::new(row.user_id),
-            check_in: from_date(row.check_in_date)?,
-            check_out: from_date(row.check_out_date)?,
-            monthly_price: Money::new(row.monthly_minor, currency),
+            check_in: dates.check_in(),
+            check_out: dates.check_out(),
+            monthly_price: rule.monthly_price,
+            first_months: first_months(rule, &earlier_prices(row.earlier_prices)?, dates)?,
             total_price: Money::new(row.total_minor, currency),
             state: state(BookingStatus::parse(&row.status).ok_or_else(|| corrupt("bookings.status"))?),
         })
@@ -63,18 +70,23 @@ pub(super) async fn find(tx: &Tx, hostel: HostelId, id: BookingId) -> Result<Opt
     .transpose()
 }
 
+fn first_months(rule: PriceRule, earlier: &[EarlierPrice], dates: StayDates) -> Result<Vec<Money>, StoreError> {
+    policy::first_months(rule, earlier, dates).map_err(|error| StoreError::Corrupt(error.into()))
+}
+
 /// What billing needs of a booking.
-fn facts(booking: &Booking) -> StayFacts {
+fn facts(booking: &Booking) -> Result<StayFacts, StoreError> {
     let is = booking.record();
-    StayFacts {
+    Ok(StayFacts {
         booking_id: BookingId::new(is.id.uuid()),
         guest: is.user_id,
         check_in: is.dates.check_in(),
         check_out: is.dates.check_out(),
         monthly_price: is.quote.rule.monthly_price,
+        first_months: first_months(is.quote.rule, &is.earlier_prices, is.dates)?,
         total_price: is.quote.total,
         state: state(booking.status()),
-    }
+    })
 }
 
 #[async_trait]
@@ -92,7 +104,7 @@ impl StayAccounts for SqlUow {
         booking: &Booking,
         _change: BookingChange,
     ) -> Result<(), StoreError> {
-        stays::follow(self, ambient, &facts(booking)).await?;
+        stays::follow(self, ambient, &facts(booking)?).await?;
         Ok(())
     }
 }

@@ -7,11 +7,11 @@ use domicile_booking::{
     model::{
         BedId, Booking, BookingId, BookingRecord, BookingState, BookingStatus, EmergencyContact, RoomId, StayDates,
     },
-    policy::{PriceRule, PriceRuleName, Quote},
+    policy::{EarlierPrice, PriceRule, PriceRuleName, Quote},
     ports::{BookingRepository, BookingWritten},
 };
 use domicile_kernel::{AccountId, Currency, HostelDay, HostelId, Instant, Money, StoreError, Text};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{FromQueryResult, JsonValue, Value};
 use uuid::Uuid;
 
 use super::{HOLDING, rooms::IdRow};
@@ -24,7 +24,8 @@ use crate::{
 
 pub(super) const COLUMNS: &str = "k.hostel_id, k.id, k.room_id, k.bed_id, k.user_id, k.status, k.check_in_date, \
     k.check_out_date, k.emergency_contact_name, k.emergency_contact_phone, k.special_requests, k.total_minor, \
-    k.monthly_minor, k.price_currency, k.price_rule, k.price_rule_version, k.hold_until, k.moved_at, k.moved_by, k.reason, \
+    k.monthly_minor, k.price_currency, k.price_rule, k.price_rule_version, k.earlier_prices, k.hold_until, k.moved_at, k.moved_by, \
+    k.reason, \
     k.version, k.created_at, k.updated_at";
 
 #[derive(FromQueryResult)]
@@ -45,6 +46,7 @@ pub(super) struct BookingRow {
     price_currency: String,
     price_rule: String,
     price_rule_version: i64,
+    earlier_prices: Option<JsonValue>,
     hold_until: Option<i64>,
     moved_at: Option<i64>,
     moved_by: Option<Uuid>,
@@ -63,25 +65,22 @@ impl BookingRow {
     pub(super) fn booking(self, cipher: &dyn FieldCipher) -> Result<Booking, StoreError> {
         let state = self.state()?;
         let currency = Currency::parse(&self.price_currency).map_err(|_unknown| corrupt("bookings.price_currency"))?;
-        let dates = StayDates::new(from_date(self.check_in_date)?, from_date(self.check_out_date)?);
         let open = |column, sealed: Option<&[u8]>| place(self.hostel_id, self.id, column).open(cipher, sealed);
         let name = open("emergency_contact_name", self.emergency_contact_name.as_deref())?;
         let phone = open("emergency_contact_phone", self.emergency_contact_phone.as_deref())?;
-        let rule = PriceRule {
-            name: PriceRuleName::parse(&self.price_rule).ok_or_else(|| corrupt("bookings.price_rule"))?,
-            version: u16::try_from(self.price_rule_version).map_err(|_huge| corrupt("bookings.price_rule_version"))?,
-            monthly_price: Money::new(self.monthly_minor, currency),
-        };
+        let monthly_price = Money::new(self.monthly_minor, currency);
+        let rule = price_rule_kept(&self.price_rule, self.price_rule_version, monthly_price)?;
         Ok(Booking::from_record(BookingRecord {
             id: BookingId::new(self.id),
             hostel_id: HostelId::new(self.hostel_id),
             room_id: RoomId::new(self.room_id),
             bed_id: BedId::new(self.bed_id),
             user_id: AccountId::new(self.user_id),
-            dates: dates.map_err(|_empty| corrupt("the nights of a booking"))?,
+            dates: nights(self.check_in_date, self.check_out_date)?,
             contact: EmergencyContact { name: name.as_deref().map(Text::clean), phone },
             special_requests: self.special_requests.as_deref().map(Text::clean),
             quote: Quote { total: Money::new(self.total_minor, currency), rule },
+            earlier_prices: earlier_prices(self.earlier_prices)?,
             state,
             version: self.version,
             created_at: Instant::from_micros(self.created_at),
@@ -107,6 +106,26 @@ impl BookingRow {
     }
 }
 
+/// The nights of a booking, as its columns have them.
+pub(crate) fn nights(check_in: time::Date, check_out: time::Date) -> Result<StayDates, StoreError> {
+    StayDates::new(from_date(check_in)?, from_date(check_out)?).map_err(|_empty| corrupt("the nights of a booking"))
+}
+
+/// The rule that a booking was priced by, as its columns have it.
+pub(crate) fn price_rule_kept(name: &str, version: i64, monthly_price: Money) -> Result<PriceRule, StoreError> {
+    Ok(PriceRule {
+        name: PriceRuleName::parse(name).ok_or_else(|| corrupt("bookings.price_rule"))?,
+        version: u16::try_from(version).map_err(|_huge| corrupt("bookings.price_rule_version"))?,
+        monthly_price,
+    })
+}
+
+/// The prices before a guest moved, as their column has them: nothing where nobody did.
+pub(crate) fn earlier_prices(column: Option<JsonValue>) -> Result<Vec<EarlierPrice>, StoreError> {
+    let read = |json| serde_json::from_value(json).map_err(|_other_shape| corrupt("bookings.earlier_prices"));
+    column.map_or(Ok(Vec::new()), read)
+}
+
 /// When and by whom the state was entered, as its columns.
 fn entered(state: &BookingState) -> (Option<Instant>, Option<AccountId>) {
     match state {
@@ -129,6 +148,7 @@ fn values(hostel: HostelId, booking: &Booking, cipher: &dyn FieldCipher) -> Resu
     let is = booking.record();
     let seal = |column, text: Option<&str>| place(hostel.uuid(), is.id.uuid(), column).seal(cipher, text);
     let (at, by) = entered(&is.state);
+    let earlier = (!is.earlier_prices.is_empty()).then(|| serde_json::json!(is.earlier_prices)).into();
     Ok(vec![
         hostel.uuid().into(),
         is.id.uuid().into(),
@@ -146,6 +166,7 @@ fn values(hostel: HostelId, booking: &Booking, cipher: &dyn FieldCipher) -> Resu
         is.quote.total.currency().code().into(),
         is.quote.rule.name.as_str().into(),
         i64::from(is.quote.rule.version).into(),
+        earlier,
         booking.hold_until().map(Instant::micros).into(),
         at.map(Instant::micros).into(),
         by.map(AccountId::uuid).into(),
@@ -223,9 +244,9 @@ impl BookingRepository for SqlUow {
     async fn insert(&mut self, booking: &Booking) -> Result<BookingWritten, StoreError> {
         let sql = "INSERT INTO bookings (hostel_id, id, room_id, bed_id, user_id, status, check_in_date, check_out_date, \
                    emergency_contact_name, emergency_contact_phone, special_requests, total_minor, monthly_minor, \
-                   price_currency, price_rule, price_rule_version, hold_until, moved_at, moved_by, reason, version, \
-                   updated_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-                   $17, $18, $19, $20, $21, $22, $23) ON CONFLICT DO NOTHING";
+                   price_currency, price_rule, price_rule_version, earlier_prices, hold_until, moved_at, moved_by, reason, \
+                   version, updated_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+                   $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) ON CONFLICT DO NOTHING";
         let mut row = values(self.hostel()?, booking, self.cipher())?;
         row.push(booking.record().created_at.micros().into());
         match self.tx()?.run(sql, row).await.store() {
@@ -243,8 +264,8 @@ impl BookingRepository for SqlUow {
         let sql = "UPDATE bookings SET room_id = $3, bed_id = $4, user_id = $5, status = $6, check_in_date = $7, \
                    check_out_date = $8, emergency_contact_name = $9, emergency_contact_phone = $10, special_requests = $11, \
                    total_minor = $12, monthly_minor = $13, price_currency = $14, price_rule = $15, price_rule_version = $16, \
-                   hold_until = $17, moved_at = $18, moved_by = $19, reason = $20, version = $21, updated_at = $22 \
-                   WHERE hostel_id = $1 AND id = $2 AND version = $23";
+                   earlier_prices = $17, hold_until = $18, moved_at = $19, moved_by = $20, reason = $21, version = $22, \
+                   updated_at = $23 WHERE hostel_id = $1 AND id = $2 AND version = $24";
         let mut row = values(self.hostel()?, booking, self.cipher())?;
         row.push((booking.version() - 1).into());
         match self.tx()?.run(sql, row).await.store() {

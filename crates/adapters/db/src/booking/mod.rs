@@ -5,6 +5,8 @@ mod people;
 mod queries;
 mod rooms;
 
+pub(crate) use bookings::{earlier_prices, nights, price_rule_kept};
+
 use async_trait::async_trait;
 use domicile_booking::{
     model::HouseTerms,

@@ -183,6 +183,7 @@ impl House {
             check_in: "2026-02-01".parse().unwrap(),
             check_out: "2026-03-01".parse().unwrap(),
             monthly_price: Money::new(45_000, Currency::GHS),
+            first_months: Vec::new(),
             total_price: Money::new(45_000, Currency::GHS),
             state: StayState::Holding,
         };

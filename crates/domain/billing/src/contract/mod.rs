@@ -154,6 +154,7 @@ impl<'a> Stage<'a> {
             check_in: day("2026-02-01"),
             check_out: day("2026-05-01"),
             monthly_price: cedis(45_000),
+            first_months: Vec::new(),
             total_price: cedis(135_000),
             state: StayState::Holding,
         }

@@ -323,19 +323,23 @@ pub(super) async fn a_deposit_is_read_back_whole(world: &dyn World) {
 pub(super) async fn a_stay_is_read_as_it_is(world: &dyn World) {
     let stage = Stage::set(world).await;
     let asked = StayFacts { state: StayState::Asked, ..stage.stay(1) };
-    let mut last = asked;
-    for stay in [
-        asked,
-        StayFacts { state: StayState::Holding, ..asked },
-        StayFacts { check_out: day("2026-04-15"), total_price: cedis(111_000), state: StayState::Holding, ..asked },
-        StayFacts { check_out: day("2026-04-15"), total_price: cedis(111_000), state: StayState::MovedOut, ..asked },
-    ] {
+    let mut last = asked.clone();
+    let holding = StayFacts { state: StayState::Holding, ..asked.clone() };
+    let shorter = StayFacts { check_out: day("2026-04-15"), total_price: cedis(111_000), ..holding.clone() };
+    let moved = StayFacts {
+        monthly_price: cedis(50_000),
+        first_months: vec![cedis(45_000), cedis(47_500)],
+        total_price: cedis(115_833),
+        ..shorter.clone()
+    };
+    let over = StayFacts { state: StayState::MovedOut, ..moved.clone() };
+    for stay in [asked, holding, shorter, moved, over] {
         world.put_stay(stage.house.id, &stay).await;
         let mut uow = stage.begin().await;
-        assert_eq!(uow.stays().find(stay.booking_id).await.unwrap(), Some(stay));
+        assert_eq!(uow.stays().find(stay.booking_id).await.unwrap().as_ref(), Some(&stay));
         assert_eq!(uow.stays().find(stage.ambient.id()).await.unwrap(), None);
         end(uow, false).await;
-        assert_eq!(world.queries().stay(&stage.call(), stay.booking_id).await.unwrap(), Some(stay));
+        assert_eq!(world.queries().stay(&stage.call(), stay.booking_id).await.unwrap().as_ref(), Some(&stay));
         last = stay;
     }
     world.remove_stay(stage.house.id, &last).await;

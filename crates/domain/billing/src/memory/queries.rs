@@ -269,7 +269,7 @@ impl BillingQueries for MemoryBilling {
     }
 
     async fn stay(&self, call: &Call, id: BookingId) -> Result<Option<StayFacts>, StoreError> {
-        Ok(self.state().around.stays.get(&(hostel_of(call)?, id)).copied())
+        Ok(self.state().around.stays.get(&(hostel_of(call)?, id)).cloned())
     }
 
     async fn offer(
@@ -283,7 +283,7 @@ impl BillingQueries for MemoryBilling {
         let Some(monthly_price) = price else { return Ok(None) };
         // Whole months and the days behind them: this port prices by the calendar like the real ones, but rounds each stay
         // by its last period alone.
-        let months = policy::schedule(check_in, check_out, 1, i64::MAX).len() as i64 - 1;
+        let months = policy::schedule((check_in, check_out), &[], 1, i64::MAX).len() as i64 - 1;
         let rest = check_in.plus_months(months);
         let days = rest.days_until(check_out).min(rest.days_in_month());
         let total = monthly_price.fraction(months * rest.days_in_month() + days, rest.days_in_month());

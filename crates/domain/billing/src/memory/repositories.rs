@@ -40,7 +40,7 @@ impl TermsRepository for MemoryUow {
 #[async_trait]
 impl StayReader for MemoryUow {
     async fn find(&mut self, id: BookingId) -> Result<Option<StayFacts>, StoreError> {
-        Ok(self.state.around.stays.get(&(self.hostel()?, id)).copied())
+        Ok(self.state.around.stays.get(&(self.hostel()?, id)).cloned())
     }
 }
 

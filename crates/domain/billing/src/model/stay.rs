@@ -19,7 +19,7 @@ pub enum StayState {
 }
 
 /// What billing needs to know of a stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StayFacts {
     /// Which.
     pub booking_id: BookingId,
@@ -31,6 +31,9 @@ pub struct StayFacts {
     pub check_out: HostelDay,
     /// For one bed and one month, as it was agreed.
     pub monthly_price: Money,
+    /// What each of the first months costs, from the check-in day, where its guest moved to a room of another price in or
+    /// after it; the months behind them cost `monthly_price`. Empty when nobody moved.
+    pub first_months: Vec<Money>,
     /// For the whole stay, as it was agreed: what the rent lines add up to.
     pub total_price: Money,
     /// Where it stands.

@@ -16,7 +16,7 @@ fn at(seconds: i64) -> Instant {
 }
 
 fn amounts(check_in: &str, check_out: &str, monthly: i64, total: i64) -> Vec<(String, i64)> {
-    let periods = schedule(day(check_in), day(check_out), monthly, total);
+    let periods = schedule((day(check_in), day(check_out)), &[], monthly, total);
     periods.into_iter().map(|(period, amount)| (format!("{}..{}", period.from, period.to), amount)).collect()
 }
 
@@ -47,7 +47,7 @@ fn the_last_period_absorbs_the_remainder_and_no_period_is_negative() {
 
 #[test]
 fn the_end_of_the_calendar_ends_a_schedule() {
-    let periods = schedule(day("9999-11-30"), day("9999-12-31"), 100, 200);
+    let periods = schedule((day("9999-11-30"), day("9999-12-31")), &[], 100, 200);
     assert_eq!(periods.iter().map(|(_, amount)| amount).sum::<i64>(), 200);
 }
 
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let check_in = day("1990-01-01").plus_days(start);
         let check_out = check_in.plus_days(nights);
-        let periods = schedule(check_in, check_out, monthly, total);
+        let periods = schedule((check_in, check_out), &[], monthly, total);
         prop_assert_eq!(periods.iter().map(|(_, amount)| *amount).sum::<i64>(), total);
         prop_assert!(periods.iter().all(|(_, amount)| *amount >= 0));
         prop_assert_eq!(periods.first().map(|(period, _)| period.from), Some(check_in));
@@ -119,6 +119,7 @@ fn stay(check_in: HostelDay, check_out: HostelDay, monthly: i64, total: i64, sta
         check_in,
         check_out,
         monthly_price: Money::new(monthly, Currency::GHS),
+        first_months: Vec::new(),
         total_price: Money::new(total, Currency::GHS),
         state,
     }

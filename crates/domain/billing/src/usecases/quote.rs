@@ -73,6 +73,7 @@ impl Bursar {
             check_in,
             check_out,
             monthly_price: offer.monthly_price,
+            first_months: Vec::new(),
             total_price: offer.total_price,
             state: StayState::Holding,
         };
@@ -82,7 +83,7 @@ impl Bursar {
     async fn quote(&self, call: &Call, stay: StayFacts) -> Result<QuoteView, QuoteError> {
         let house = self.queries.house(call).await?;
         let terms = self.queries.terms(call).await?.unwrap_or_default();
-        let agreed = StayFacts { state: StayState::Holding, ..stay };
+        let agreed = StayFacts { state: StayState::Holding, ..stay.clone() };
         let too_large =
             |error: domicile_kernel::money::MoneyError| FieldErrors::one("check_out_date", "price", error.to_string());
         let bills = drafts(&house, &terms, &agreed, self.ambient.now()).map_err(too_large)?;

@@ -57,7 +57,7 @@ impl World for InMemory {
     }
 
     async fn put_stay(&self, house: HostelId, stay: &StayFacts) {
-        self.memory.put_stay(house, *stay);
+        self.memory.put_stay(house, stay.clone());
     }
 
     async fn remove_stay(&self, house: HostelId, stay: &StayFacts) {

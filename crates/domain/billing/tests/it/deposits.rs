@@ -186,7 +186,7 @@ fn a_deposit_that_was_given_back_whole_before_the_end_is_none_any_more() {
         assert_eq!((deposit.status.as_str(), deposit.held), ("released", cedis(0)));
         assert_eq!(sums(&house.invoices(&stay).await)[0], (0, 0, "void"));
         // The stay goes its way without one.
-        let longer = StayFacts { total_price: cedis(91_000), ..stay };
+        let longer = StayFacts { total_price: cedis(91_000), ..stay.clone() };
         house.change(&longer).await;
         house.move_out(&longer).await;
         assert_eq!(house.deposit(&stay).await, deposit);

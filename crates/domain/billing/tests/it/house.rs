@@ -128,6 +128,7 @@ impl House {
             check_in: "2026-02-01".parse().unwrap(),
             check_out: "2026-04-01".parse().unwrap(),
             monthly_price: cedis(45_000),
+            first_months: Vec::new(),
             total_price: cedis(90_000),
             state: StayState::Asked,
         }
@@ -142,7 +143,7 @@ impl House {
 
     /// Changes a stay, and what is owed for it.
     pub(crate) async fn change(&self, stay: &StayFacts) -> Followed {
-        self.memory.put_stay(self.id, *stay);
+        self.memory.put_stay(self.id, stay.clone());
         let mut uow = self.memory.begin(&self.manager()).await.unwrap();
         let followed = follow(&mut *uow, &self.ambient, stay).await.unwrap();
         uow.commit(Outcome::done()).await.unwrap();
@@ -150,11 +151,11 @@ impl House {
     }
 
     pub(crate) async fn give_up(&self, stay: &StayFacts) -> Followed {
-        self.change(&StayFacts { state: StayState::GivenUp, ..*stay }).await
+        self.change(&StayFacts { state: StayState::GivenUp, ..stay.clone() }).await
     }
 
     pub(crate) async fn move_out(&self, stay: &StayFacts) -> Followed {
-        self.change(&StayFacts { state: StayState::MovedOut, ..*stay }).await
+        self.change(&StayFacts { state: StayState::MovedOut, ..stay.clone() }).await
     }
 
     pub(crate) async fn invoices(&self, stay: &StayFacts) -> Vec<InvoiceView> {

@@ -168,6 +168,7 @@ fn no_gateway_takes_every_currency() {
         let euros = |minor| Money::new(minor, Currency::EUR);
         let stay = domicile_billing::model::StayFacts {
             monthly_price: euros(45_000),
+            first_months: Vec::new(),
             total_price: euros(90_000),
             state: domicile_billing::model::StayState::Holding,
             ..house.asked(0)

@@ -66,7 +66,7 @@ fn a_longer_stay_bills_what_is_more() {
         let longer = StayFacts {
             check_out: "2026-05-16".parse().unwrap(),
             total_price: cedis(90_000 + 45_000 + 21_774),
-            ..stay
+            ..stay.clone()
         };
         let followed = house.change(&longer).await;
         assert_eq!((followed.issued.len(), followed.adjusted.len()), (2, 0));
@@ -85,7 +85,7 @@ fn leaving_early_credits_the_unused_part_and_what_was_paid_goes_into_the_wallet(
         house.pay(&invoices[0], None).await;
         house.pay(&invoices[1], Some(20_000)).await;
         let shorter =
-            StayFacts { check_out: "2026-03-11".parse().unwrap(), total_price: cedis(45_000 + 14_516), ..stay };
+            StayFacts { check_out: "2026-03-11".parse().unwrap(), total_price: cedis(45_000 + 14_516), ..stay.clone() };
         let followed = house.change(&shorter).await;
         assert_eq!((followed.issued.len(), followed.adjusted.len(), followed.to_wallet), (0, 1, 5_484));
         let after = house.invoices(&stay).await;
@@ -102,15 +102,49 @@ fn leaving_early_credits_the_unused_part_and_what_was_paid_goes_into_the_wallet(
 }
 
 #[test]
-fn moving_to_a_dearer_room_opens_a_paid_invoice_again() {
+fn a_dearer_room_before_the_first_night_opens_a_paid_invoice_again() {
     block_on(async {
         let house = House::new();
         let stay = house.agreed(0).await;
         house.pay(&house.invoices(&stay).await[0], None).await;
-        let dearer = StayFacts { monthly_price: cedis(50_000), total_price: cedis(100_000), ..stay };
+        let dearer = StayFacts { monthly_price: cedis(50_000), total_price: cedis(100_000), ..stay.clone() };
         house.change(&dearer).await;
         let invoices = house.invoices(&stay).await;
         assert_eq!(sums(&invoices), [(50_000, 45_000, "partially_paid"), (50_000, 0, "open")]);
+    });
+}
+
+#[test]
+fn a_room_of_another_price_changes_the_bills_from_the_month_of_the_move_on() {
+    block_on(async {
+        let house = House::new();
+        let stay = house.agreed(0).await;
+        for invoice in house.invoices(&stay).await {
+            house.pay(&invoice, None).await;
+        }
+        // The second month costs more from its middle on, and there is a third.
+        let dearer = StayFacts {
+            check_out: "2026-05-01".parse().unwrap(),
+            monthly_price: cedis(50_000),
+            first_months: vec![cedis(45_000), cedis(47_500)],
+            total_price: cedis(45_000 + 47_500 + 50_000),
+            ..stay.clone()
+        };
+        let followed = house.change(&dearer).await;
+        assert_eq!((followed.issued.len(), followed.adjusted.len()), (1, 1));
+        let bills = sums(&house.invoices(&stay).await);
+        assert_eq!(bills, [(45_000, 45_000, "paid"), (47_500, 45_000, "partially_paid"), (50_000, 0, "open")]);
+
+        // A cheaper room in the third month gives nothing back of the months before.
+        let cheaper = StayFacts {
+            monthly_price: cedis(20_000),
+            first_months: vec![cedis(45_000), cedis(47_500), cedis(30_000)],
+            total_price: cedis(45_000 + 47_500 + 30_000),
+            ..dearer
+        };
+        house.change(&cheaper).await;
+        let bills = sums(&house.invoices(&stay).await);
+        assert_eq!(bills, [(45_000, 45_000, "paid"), (47_500, 45_000, "partially_paid"), (30_000, 0, "open")]);
     });
 }
 
@@ -119,8 +153,11 @@ fn a_stay_that_begins_on_another_day_is_due_on_another_day() {
     block_on(async {
         let house = House::new();
         let stay = house.agreed(0).await;
-        let later =
-            StayFacts { check_in: "2026-02-10".parse().unwrap(), check_out: "2026-04-10".parse().unwrap(), ..stay };
+        let later = StayFacts {
+            check_in: "2026-02-10".parse().unwrap(),
+            check_out: "2026-04-10".parse().unwrap(),
+            ..stay.clone()
+        };
         house.change(&later).await;
         let invoices = house.invoices(&stay).await;
         let dates: Vec<_> = invoices.iter().map(|i| (i.period_from.to_string(), i.due_date.to_string())).collect();
@@ -211,7 +248,7 @@ fn whoever_leaves_early_pays_the_nights_whether_the_refund_comes_before_or_after
                 check_out: stay.check_in.plus_days(7),
                 total_price: cedis(10_500),
                 state: StayState::MovedOut,
-                ..stay
+                ..stay.clone()
             };
             if refund_first {
                 house.refund(&paid, Some(20_000)).await;

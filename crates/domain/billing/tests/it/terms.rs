@@ -45,7 +45,7 @@ fn a_quote_is_the_bill_that_is_made_afterwards() {
         house.change(&stay).await;
         let quote = house.bursar.quote_booking(&house.student(0), stay.booking_id).await.unwrap();
         assert_eq!((quote.rent, quote.deposit, quote.total), (cedis(101_613), cedis(45_000), cedis(146_613)));
-        house.change(&StayFacts { state: domicile_billing::model::StayState::Holding, ..stay }).await;
+        house.change(&StayFacts { state: domicile_billing::model::StayState::Holding, ..stay.clone() }).await;
         let billed: Vec<_> =
             house.invoices(&stay).await.iter().map(|i| (i.kind, i.sequence, i.due_date, i.total)).collect();
         let quoted: Vec<_> = quote.invoices.iter().map(|i| (i.kind, i.sequence, i.due_date, i.total)).collect();

@@ -141,6 +141,7 @@ fn moved(booking: &Booking, room: &crate::model::Room, bed: usize, dates: StayDa
         bed_id: bed_of(room, bed),
         dates,
         quote: policy::quote(booking.record().quote.rule.name, room.record().monthly_price, dates).unwrap(),
+        earlier_prices: is.earlier_prices.clone(),
         contact: is.contact.clone(),
         special_requests: is.special_requests.clone(),
     };

@@ -156,6 +156,7 @@ impl<'a> Stage<'a> {
             contact: EmergencyContact::default(),
             special_requests: None,
             quote: policy::quote(PriceRuleName::CalendarDays, room.record().monthly_price, nights).unwrap(),
+            earlier_prices: Vec::new(),
             state: BookingState::Approved { at: now, by: None },
             version: 1,
             created_at: now,

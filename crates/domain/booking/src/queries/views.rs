@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{Bed, BedId, Booking, BookingId, BookingStatus, Room, RoomId, RoomStatus},
-    policy::PriceRule,
+    policy::{EarlierPrice, PriceRule},
 };
 
 /// A room as it is told (J20).
@@ -109,6 +109,9 @@ pub struct BookingView {
     pub total_price: Money,
     /// How that was found.
     pub price_rule: PriceRule,
+    /// The prices of the nights before the guest moved to a room of another price, by their days; absent when nobody moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_prices: Vec<EarlierPrice>,
     /// Why it was rejected or cancelled, if somebody said; `hold_expired` when nobody agreed in time.
     pub reason: Option<Text>,
     /// From 1, one more with each change.
@@ -139,6 +142,7 @@ impl BookingView {
             terms_accepted: true,
             total_price: booking.quote.total,
             price_rule: booking.quote.rule,
+            earlier_prices: booking.earlier_prices,
             reason: booking.state.reason().cloned(),
             version: booking.version,
             created_at: booking.created_at,

@@ -38,8 +38,12 @@ impl FrontDesk {
             let dates = booking.dates();
             let used = if whole { dates } else { dates.left_on(on.terms.today(on.now)) };
             let agreed = booking.record().quote;
-            let quote =
-                if used == dates { agreed } else { fields::priced(agreed.rule.name, agreed.rule.monthly_price, used)? };
+            let quote = if used == dates {
+                agreed
+            } else {
+                let earlier = &booking.record().earlier_prices;
+                fields::priced(agreed.rule.name, earlier, agreed.rule.monthly_price, used)?
+            };
             Ok(booking.check_out(used, quote, on.now)?)
         })
         .await

@@ -108,6 +108,7 @@ impl FrontDesk {
             contact: wish.contact,
             special_requests: wish.special_requests,
             quote,
+            earlier_prices: Vec::new(),
             state,
             version: 1,
             created_at: now,
@@ -162,7 +163,7 @@ async fn find_bed(
         NoBed::Unknown => FieldErrors::one("bed_id", "unknown", "There is no such bed in this room").into(),
         NoBed::Taken => CreateBookingError::RoomUnavailable,
     })?;
-    let quote = fields::priced(terms.proration, room.record().monthly_price, wish.dates)?;
+    let quote = fields::priced(terms.proration, &[], room.record().monthly_price, wish.dates)?;
     Ok((wish.room, bed, quote))
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     model::{EmergencyContact, HouseTerms, StayDates},
-    policy::{self, PriceRuleName, Quote},
+    policy::{self, EarlierPrice, PriceRuleName, Quote},
 };
 
 pub(crate) const LOWEST_FLOOR: i64 = -5;
@@ -128,7 +128,12 @@ pub(crate) fn minimum_stay(checks: &mut Checks, dates: StayDates, terms: &HouseT
 }
 
 /// What the nights cost by a rule. A price beyond all numbers is the fault of the dates.
-pub(crate) fn priced(rule: PriceRuleName, monthly_price: Money, dates: StayDates) -> Result<Quote, FieldErrors> {
-    policy::quote(rule, monthly_price, dates)
+pub(crate) fn priced(
+    rule: PriceRuleName,
+    earlier: &[EarlierPrice],
+    monthly_price: Money,
+    dates: StayDates,
+) -> Result<Quote, FieldErrors> {
+    policy::quote_moved(rule, earlier, monthly_price, dates)
         .map_err(|error| FieldErrors::one("check_out_date", "price", error.to_string()))
 }

@@ -15,7 +15,7 @@ use crate::{
         BedId, Booking, BookingId, BookingStatus, EmergencyContact, HouseTerms, IllegalMove, Move, NoBed, Rearranged,
         RoomId, StayDates,
     },
-    policy::Quote,
+    policy::{EarlierPrice, Quote},
     ports::{BookingUow, BookingWritten},
 };
 
@@ -80,8 +80,8 @@ from_move!(Refusal, FieldErrors, IllegalMove, VersionConflict, StoreError);
 
 impl FrontDesk {
     /// Changes a booking, of which the caller saw `version`. The guest may correct contact and wishes; bed and dates are for
-    /// those who may change every booking. A changed stay is priced anew: by the rule it was agreed by, at the monthly price
-    /// that was agreed, or the new room's.
+    /// those who may change every booking. A changed stay is priced anew by the rule it was agreed by: at the monthly price
+    /// that was agreed, or the new room's; the nights that a guest has slept in another room stay at the price of that one.
     pub async fn update_booking(
         &self,
         call: &Call,
@@ -105,9 +105,10 @@ impl FrontDesk {
         let wish = command.check(&before, &terms, now)?;
         VersionConflict::check(before.version(), version, || BookingView::of(&before))?;
 
-        let (room_id, bed_id, quote) = find_bed(&mut *uow, &before, &wish).await?;
+        let place = find_bed(&mut *uow, &before, &wish, terms.today(now)).await?;
+        let Place { room_id, bed_id, quote, earlier_prices } = place;
         let Wish { dates, contact, special_requests, .. } = wish;
-        let to = Rearranged { room_id, bed_id, dates, quote, contact, special_requests };
+        let to = Rearranged { room_id, bed_id, dates, quote, earlier_prices, contact, special_requests };
         let after = before.clone().rearrange(to, now)?;
         match uow.bookings().update(&after).await? {
             BookingWritten::Written => {}
@@ -142,17 +143,27 @@ impl FrontDesk {
     }
 }
 
+/// Where a stay will be, and what it costs there.
+struct Place {
+    room_id: RoomId,
+    bed_id: BedId,
+    quote: Quote,
+    earlier_prices: Vec<EarlierPrice>,
+}
+
 /// Where the stay will be: locks the guest and then the beds when bed or nights change, and asks nothing otherwise.
 async fn find_bed(
     uow: &mut dyn BookingUow,
     booking: &Booking,
     wish: &Wish,
-) -> Result<(RoomId, BedId, Quote), UpdateBookingError> {
+    today: HostelDay,
+) -> Result<Place, UpdateBookingError> {
     let is = booking.record();
     let room_id = wish.room.unwrap_or(is.room_id);
     let moves = room_id != is.room_id || wish.bed.is_some_and(|bed| bed != is.bed_id);
     if !moves && wish.dates == is.dates {
-        return Ok((is.room_id, is.bed_id, is.quote));
+        let (room_id, bed_id, quote) = (is.room_id, is.bed_id, is.quote);
+        return Ok(Place { room_id, bed_id, quote, earlier_prices: is.earlier_prices.clone() });
     }
     // The membership is locked for the order of the locks; one that ended does not bind the house to leave things be.
     let _still_a_member = uow.people().lock_member(is.user_id).await?;
@@ -178,7 +189,9 @@ async fn find_bed(
         NoBed::Taken => UpdateBookingError::RoomUnavailable,
     })?;
     let monthly = if room_id == is.room_id { agreed.monthly_price } else { theirs };
-    Ok((room_id, bed, fields::priced(agreed.name, monthly, wish.dates)?))
+    let earlier_prices = booking.prices_before(today, monthly);
+    let quote = fields::priced(agreed.name, &earlier_prices, monthly, wish.dates)?;
+    Ok(Place { room_id, bed_id: bed, quote, earlier_prices })
 }
 
 /// What was sent, checked against what the booking is.

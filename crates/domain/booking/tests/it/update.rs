@@ -3,7 +3,7 @@
 use domicile_booking::{
     CheckOutBooking, CreateBooking, UpdateBooking, UpdateRoom,
     model::{Booking, HouseTerms, StayDates},
-    policy::PriceRuleName,
+    policy::{EarlierPrice, PriceRuleName},
     ports::{BookingUows, BookingWritten},
 };
 use domicile_kernel::{Currency, Money, Outcome};
@@ -35,6 +35,70 @@ fn a_stay_moves_to_another_room_at_that_rooms_price() {
         assert_eq!((event.kind, &event.data["change"]), ("booking.updated", &"moved".into()));
         let next = CreateBooking { check_in_date: text("2026-02-01"), ..new_stay(&attic) };
         assert!(house.desk.create_booking(&house.student(1), next).await.is_ok(), "the bed it left is free");
+    });
+}
+
+#[test]
+fn who_lives_here_and_moves_pays_the_new_rooms_price_from_that_day_on() {
+    block_on(async {
+        let house = House::new();
+        let (attic, cellar) = (house.room("Attic", 1).await, house.room("Cellar", 1).await);
+        let at = |price, name| domicile_booking::CreateRoom { monthly_price: Some(cedis(price)), ..new_room(name, 1) };
+        let suite = house.desk.create_room(&house.manager(), at(60_000, "Suite")).await.unwrap();
+        let closet = house.desk.create_room(&house.manager(), at(30_000, "Closet")).await.unwrap();
+        let stay = house.lived_in(&attic, 0).await;
+        let (desk, manager) = (&house.desk, house.manager());
+        let earlier = |prices: &[(&str, i64)]| -> Vec<_> {
+            let price = |(until, price): &(&str, i64)| EarlierPrice {
+                until: until.parse().unwrap(),
+                monthly_price: cedis(*price),
+            };
+            prices.iter().map(price).collect()
+        };
+        // Four months from the 1st of February; ten nights of March are slept at 450.
+        house.go_to("2026-03-11T08:00:00Z");
+        let moved = desk.update_booking(&manager, stay.id, 3, into(suite.id)).await.unwrap();
+        assert_eq!(moved.total_price, cedis(45_000 + 55_161 + 60_000 + 60_000));
+        assert_eq!(moved.price_rule.monthly_price, cedis(60_000));
+        assert_eq!(moved.earlier_prices, earlier(&[("2026-03-11", 45_000)]));
+        // On the same day to one that is cheaper, and back: no night was slept in between.
+        let cheaper = desk.update_booking(&manager, stay.id, 4, into(closet.id)).await.unwrap();
+        assert_eq!(cheaper.total_price, cedis(45_000 + 34_839 + 30_000 + 30_000));
+        assert_eq!(cheaper.earlier_prices, moved.earlier_prices);
+        let back = desk.update_booking(&manager, stay.id, 5, into(attic.id)).await.unwrap();
+        assert_eq!((back.total_price, back.earlier_prices), (stay.total_price, Vec::new()));
+        // A room of the same price is no other price.
+        let alike = desk.update_booking(&manager, stay.id, 6, into(cellar.id)).await.unwrap();
+        assert_eq!((alike.total_price, alike.earlier_prices), (stay.total_price, Vec::new()));
+        // A second move, in the middle of a change of the days.
+        desk.update_booking(&manager, stay.id, 7, into(suite.id)).await.unwrap();
+        house.go_to("2026-04-01T08:00:00Z");
+        let longer = UpdateBooking { room_id: Some(closet.id.to_string()), ..until("2026-07-01") };
+        let longer = desk.update_booking(&manager, stay.id, 8, longer).await.unwrap();
+        assert_eq!(longer.total_price, cedis(45_000 + 55_161 + 3 * 30_000));
+        assert_eq!(longer.earlier_prices, earlier(&[("2026-03-11", 45_000), ("2026-04-01", 60_000)]));
+        let tea = UpdateBooking { special_requests: text("tea"), ..UpdateBooking::default() };
+        let same = desk.update_booking(&manager, stay.id, 9, tea).await.unwrap();
+        assert_eq!((same.total_price, same.earlier_prices), (longer.total_price, longer.earlier_prices));
+        // Who leaves early pays the nights by the price of the room they were slept in.
+        house.go_to("2026-04-16T08:00:00Z");
+        let left = desk.check_out_booking(&manager, stay.id, 10, CheckOutBooking::default()).await.unwrap();
+        assert_eq!(left.total_price, cedis(45_000 + 55_161 + 15_000));
+    });
+}
+
+#[test]
+fn who_has_not_moved_in_pays_the_new_rooms_price_for_every_night() {
+    block_on(async {
+        let house = House::new();
+        let attic = house.room("Attic", 1).await;
+        let dearer = domicile_booking::CreateRoom { monthly_price: Some(cedis(60_000)), ..new_room("Suite", 2) };
+        let suite = house.desk.create_room(&house.manager(), dearer).await.unwrap();
+        let stay = house.stay(&attic, 0).await;
+        house.desk.approve_booking(&house.manager(), stay.id, 1).await.unwrap();
+        house.go_to("2026-02-10T08:00:00Z");
+        let moved = house.desk.update_booking(&house.manager(), stay.id, 2, into(suite.id)).await.unwrap();
+        assert_eq!((moved.total_price, moved.earlier_prices), (cedis(240_000), Vec::new()));
     });
 }
 

@@ -174,6 +174,87 @@ async fn who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_
     who_leaves_early_owes_the_nights_that_were_slept_unless_the_house_says_otherwise(On::Postgres).await;
 }
 
+async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(on: On) {
+    let stage = Stage::on(on).await;
+    let guest = stage.app.member(stage.hostel, domicile_kernel::Role::Student).await;
+    let booking = stage.app.stay(stage.hostel, guest.id, "2026-01-20").await.id.to_string();
+    stage.approve(&booking).await;
+    stage.fill(&guest, 2 * RENT).await;
+    let agreed = stage.invoices(&booking).await;
+    for bill in &agreed[..2] {
+        let body = json!({ "invoice_id": bill["id"] });
+        stage.app.post("/api/wallet/pay").by(&guest).json(body).told().await.is(201);
+    }
+    let path = format!("/api/bookings/{booking}");
+    stage.app.put(&format!("{path}/check-in")).by(&stage.admin).seen(2).told().await.is(200);
+    let room = async |price: i64| {
+        let money = json!({ "amount_minor": price, "currency": "GHS" });
+        let name = format!("For {price}");
+        let body = json!({ "name": name, "room_type": "single", "bed_count": 1, "monthly_price": money });
+        text(&stage.app.post("/api/rooms").by(&stage.admin).json(body).told().await.is(201).data()["id"])
+    };
+    let (suite, closet) = (room(2 * RENT).await, room(RENT / 2).await);
+
+    // The second month begins on the 20th of February, and a February has 28 days: five nights, then 23 at the new price.
+    stage.app.clock.advance(std::time::Duration::from_hours(36 * 24));
+    let body = json!({ "room_id": suite });
+    let moved = stage.app.put(&path).by(&stage.admin).seen(3).json(body).told().await.is(200).data().clone();
+    let part = |days: i64, price: i64| (price * (28 + days) * 2 + 28) / 56;
+    let second = part(5, RENT) + 4 * RENT - part(5, 2 * RENT) - RENT;
+    let earlier = json!([{ "until": "2026-02-25", "monthly_price": { "amount_minor": RENT, "currency": "GHS" } }]);
+    assert_eq!((minor(&moved["total_price"]), &moved["earlier_prices"]), (RENT + second + 2 * RENT, &earlier));
+    let bills = stage.invoices(&booking).await;
+    let totals: Vec<_> = bills.iter().map(|bill| (minor(&bill["total"]), bill["status"].as_str().unwrap())).collect();
+    assert_eq!(totals, [(RENT, "paid"), (second, "partially_paid"), (2 * RENT, "open")]);
+    assert_eq!(bills[0], agreed_after(&agreed[0], &bills[0]), "a month that is over is not billed anew");
+    assert_eq!(stage.balance(&guest).await, 0);
+    // What is quoted for it is what is billed.
+    let quoted = stage.app.get(&format!("{path}/quote")).by(&guest).told().await.is(200).data().clone();
+    let amounts = |bills: &[Value]| bills.iter().map(|bill| minor(&bill["total"])).collect::<Vec<_>>();
+    assert_eq!(amounts(quoted["invoices"].as_array().unwrap()), amounts(&bills));
+    let read = stage.app.get(&path).by(&guest).told().await.is(200).data().clone();
+    assert_eq!(read["earlier_prices"], earlier);
+    stage.the_books_are_right().await;
+
+    // Into the closet on the day before the end of the second month, and gone ten days later: nothing comes back of what was
+    // slept before.
+    stage.app.clock.advance(std::time::Duration::from_hours(22 * 24));
+    let body = json!({ "room_id": closet });
+    let cheaper = stage.app.put(&path).by(&stage.admin).seen(4).json(body).told().await.is(200).data().clone();
+    assert_eq!(cheaper["earlier_prices"].as_array().unwrap().len(), 2);
+    let bills = stage.invoices(&booking).await;
+    assert_eq!((minor(&bills[0]["total"]), minor(&bills[2]["total"])), (RENT, RENT / 2));
+    let one_night = (2 * RENT - RENT / 2 + 14) / 28;
+    assert!((second - one_night - minor(&bills[1]["total"])).abs() <= 1, "{bills:?}");
+    stage.app.clock.advance(std::time::Duration::from_hours(10 * 24));
+    let left = stage.app.put(&format!("{path}/check-out")).by(&stage.admin).seen(5).told().await.is(200);
+    let bills = stage.invoices(&booking).await;
+    assert_eq!(rent(&bills), minor(&left.data()["total_price"]));
+    // Nine nights of the month from the 20th of March, which has 31 days.
+    assert_eq!(minor(&bills[2]["total"]), (RENT / 2 * 9 * 2 + 31) / 62);
+    stage.the_books_are_right().await;
+    stage.app.end().await;
+}
+
+/// A bill as it was made, with what was paid of it since.
+fn agreed_after(agreed: &Value, paid: &Value) -> Value {
+    let mut bill = agreed.clone();
+    for name in ["paid", "open", "status", "version", "updated_at"] {
+        bill[name] = paid[name].clone();
+    }
+    bill
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room_on_sqlite() {
+    who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(On::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room_on_postgres() {
+    who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(On::Postgres).await;
+}
+
 /// Whoever reads after the answer to a move sees its bills, and a move that is refused makes none.
 #[tokio::test(flavor = "multi_thread")]
 async fn bills_are_there_with_the_answer_and_never_without_it() {

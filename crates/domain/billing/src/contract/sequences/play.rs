@@ -27,7 +27,14 @@ fn price(monthly: Money, from: domicile_kernel::HostelDay, to: domicile_kernel::
 
 fn dates(dice: &mut Dice, stay: &mut StayFacts) {
     stay.check_out = stay.check_in.plus_months(dice.between(0, 4)).plus_days(dice.between(1, 25));
-    stay.total_price = price(stay.monthly_price, stay.check_in, stay.check_out);
+    let monthly = stay.monthly_price;
+    let mut total = price(monthly, stay.check_in, stay.check_out).amount_minor();
+    for (month, own) in (1..).zip(&stay.first_months) {
+        if stay.check_in.plus_months(month) <= stay.check_out {
+            total += own.amount_minor() - monthly.amount_minor();
+        }
+    }
+    stay.total_price = cedis(total);
 }
 
 impl Game<'_> {
@@ -46,13 +53,14 @@ impl Game<'_> {
                 guest,
                 check_in: day("2026-02-01").plus_days(self.dice.between(0, 60)),
                 monthly_price: cedis(self.dice.between(1_000, 99_999)),
+                first_months: Vec::new(),
                 state: StayState::Asked,
                 ..self.stage.stay(1)
             };
             dates(&mut self.dice, &mut stay);
-            self.stays.push(stay);
+            self.stays.push(stay.clone());
             let at = self.stays.len() - 1;
-            self.change(at, stay).await;
+            self.change(at, stay.clone()).await;
             if !self.dice.chance(5) {
                 self.change(at, StayFacts { state: StayState::Holding, ..stay }).await;
             }
@@ -128,7 +136,7 @@ impl Game<'_> {
 
     fn some_stay(&mut self) -> Option<(usize, StayFacts)> {
         let at = self.dice.below(self.stays.len() as u64) as usize;
-        self.stays.get(at).map(|stay| (at, *stay))
+        self.stays.get(at).map(|stay| (at, stay.clone()))
     }
 
     async fn agree_or_end(&mut self) {
@@ -152,7 +160,12 @@ impl Game<'_> {
             return;
         }
         match self.dice.below(4) {
-            0 => stay.monthly_price = cedis(self.dice.between(1_000, 99_999)),
+            0 => {
+                // To a room of another price, after so many months in the one before.
+                let slept = self.dice.below(3) as usize;
+                stay.first_months.resize(slept.max(stay.first_months.len()), stay.monthly_price);
+                stay.monthly_price = cedis(self.dice.between(1_000, 99_999));
+            }
             1 => stay.check_in = stay.check_in.plus_days(self.dice.between(-10, 10)),
             _ => {}
         }

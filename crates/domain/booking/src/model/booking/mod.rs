@@ -12,10 +12,10 @@
 
 mod state;
 
-use domicile_kernel::{AccountId, HostelId, Instant, Text};
+use domicile_kernel::{AccountId, HostelDay, HostelId, Instant, Money, Text};
 
 use super::{BedId, BookingId, RoomId, StayDates};
-use crate::policy::Quote;
+use crate::policy::{EarlierPrice, Quote};
 
 use state::HOLD_EXPIRED;
 pub use state::{BookingState, BookingStatus, IllegalMove, Move};
@@ -48,8 +48,10 @@ pub struct BookingRecord {
     pub contact: EmergencyContact,
     /// At most 500 characters.
     pub special_requests: Option<Text>,
-    /// What it costs, and by which rule.
+    /// What it costs, by which rule, and for which monthly price now.
     pub quote: Quote,
+    /// The prices before that one, by their days; of those two that are next to each other differ.
+    pub earlier_prices: Vec<EarlierPrice>,
     /// Where it stands.
     pub state: BookingState,
     /// From 1, one more with each change.
@@ -73,8 +75,10 @@ pub struct Rearranged {
     pub bed_id: BedId,
     /// The nights.
     pub dates: StayDates,
-    /// The price of those nights in that room.
+    /// The price of those nights, from now on in that room.
     pub quote: Quote,
+    /// The prices before that one.
+    pub earlier_prices: Vec<EarlierPrice>,
     /// Whom to call.
     pub contact: EmergencyContact,
     /// Wishes.
@@ -133,6 +137,24 @@ impl Booking {
         }
     }
 
+    /// The prices of the nights before a day on which the guest moves to a room of another price: what was slept is paid as
+    /// it was agreed. Who has not moved in yet has slept nothing, and pays the new price for every night.
+    #[must_use]
+    pub fn prices_before(&self, day: HostelDay, new: Money) -> Vec<EarlierPrice> {
+        let mut earlier = self.0.earlier_prices.clone();
+        let agreed = self.0.quote.rule.monthly_price;
+        if self.status() != BookingStatus::CheckedIn || agreed == new {
+            return earlier;
+        }
+        if day > earlier.last().map_or(self.0.dates.check_in(), |last| last.until) {
+            earlier.push(EarlierPrice { until: day, monthly_price: agreed });
+        } else if earlier.last().is_some_and(|last| last.monthly_price == new) {
+            // Back on the day of the move before: no night was slept at the price in between.
+            earlier.pop();
+        }
+        earlier
+    }
+
     /// Refuses a move that the state does not allow.
     pub const fn permit(&self, attempted: Move) -> Result<(), IllegalMove> {
         let status = self.status();
@@ -174,13 +196,14 @@ impl Booking {
     /// Another bed, other nights or other particulars, in the same state.
     pub fn rearrange(self, to: Rearranged, at: Instant) -> Result<Self, IllegalMove> {
         self.permit(Move::Rearrange)?;
-        let Rearranged { room_id, bed_id, dates, quote, contact, special_requests } = to;
+        let Rearranged { room_id, bed_id, dates, quote, earlier_prices, contact, special_requests } = to;
         let version = self.0.version + 1;
         Ok(Self(BookingRecord {
             room_id,
             bed_id,
             dates,
             quote,
+            earlier_prices,
             contact,
             special_requests,
             version,
@@ -220,6 +243,7 @@ mod tests {
             contact: EmergencyContact::default(),
             special_requests: None,
             quote: policy::quote(PriceRuleName::CalendarDays, Money::new(45_000, Currency::GHS), dates).unwrap(),
+            earlier_prices: Vec::new(),
             state,
             version: 1,
             created_at: at(0),
@@ -267,6 +291,7 @@ mod tests {
                 bed_id: record.bed_id,
                 dates: record.dates,
                 quote: record.quote,
+                earlier_prices: record.earlier_prices,
                 contact: record.contact,
                 special_requests: None,
             };

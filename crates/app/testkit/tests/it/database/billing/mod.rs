@@ -20,11 +20,13 @@ use domicile_billing::{
     model::{RoomId, StayFacts, StayState},
     ports::BillingUows,
 };
+use domicile_booking::policy::EarlierPrice;
 use domicile_kernel::{
     AccountId, Ambient, Call, HostelId, Money, Role, Scope,
     ports::{Clock as _, fixed::FixedClock},
 };
 use domicile_testkit::store::{Owner, TestStore};
+use serde_json::json;
 use tokio::sync::Mutex;
 
 struct Real {
@@ -114,6 +116,11 @@ impl World for Real {
             StayState::GivenUp => ("cancelled", "NULL"),
             StayState::MovedOut => ("checked_out", "NULL"),
         };
+        // By the rule of calendar days, a price that held until the end of a month is what that month costs.
+        let earlier: Vec<EarlierPrice> = (1..)
+            .zip(&stay.first_months)
+            .map(|(month, price)| EarlierPrice { until: stay.check_in.plus_months(month), monthly_price: *price })
+            .collect();
         let columns = [
             ("status", format!("'{status}'")),
             ("check_in_date", format!("'{}'", stay.check_in)),
@@ -122,6 +129,7 @@ impl World for Real {
             ("monthly_minor", stay.monthly_price.amount_minor().to_string()),
             ("price_currency", format!("'{}'", stay.monthly_price.currency())),
             ("hold_until", hold_until.to_owned()),
+            ("earlier_prices", format!("'{}'", json!(earlier))),
         ];
         // In two steps: SQLite's triggers would take the row that is there for another's.
         let changes: Vec<String> = columns.iter().map(|(column, value)| format!("{column} = {value}")).collect();

@@ -241,6 +241,7 @@ impl Months {
             check_in: "2026-02-01".parse().unwrap(),
             check_out: "2026-12-01".parse().unwrap(),
             monthly_price: Money::new(45_000, Currency::GHS),
+            first_months: Vec::new(),
             total_price: Money::new(450_000, Currency::GHS),
             state: StayState::Holding,
         };

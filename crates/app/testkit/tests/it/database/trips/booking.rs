@@ -52,6 +52,7 @@ fn booking(store: &TestStore, room: &Room, user_id: AccountId, dates: StayDates)
         contact: EmergencyContact { name: Some(Text::clean("Efua Quaye")), phone: Some("+233200000001".to_owned()) },
         special_requests: None,
         quote: policy::quote(PriceRuleName::CalendarDays, room.record().monthly_price, dates).unwrap(),
+        earlier_prices: Vec::new(),
         state: BookingState::Approved { at: now, by: None },
         version: 1,
         created_at: now,
@@ -67,6 +68,7 @@ fn changed(store: &TestStore, booking: &Booking) -> Booking {
         bed_id: is.bed_id,
         dates: is.dates,
         quote: is.quote,
+        earlier_prices: is.earlier_prices,
         contact: is.contact,
         special_requests: Some(Text::clean("a quiet bed")),
     };
