@@ -187,7 +187,7 @@ impl House {
             total_price: Money::new(45_000, Currency::GHS),
             state: StayState::Holding,
         };
-        billing.put_stay(hostel, stay);
+        billing.put_stay(hostel, stay.clone());
         block_on(async {
             let mut uow = billing.begin(&call(Who::System(Purpose::Jobs), hostel)).await.unwrap();
             stays::follow(&mut *uow, &ambient, &stay).await.unwrap();

@@ -53,7 +53,7 @@ impl House {
             total_price: Money::new(90_000, Currency::GHS),
             state,
         };
-        house.money.put_stay(hostel, stay);
+        house.money.put_stay(hostel, stay.clone());
         #[expect(clippy::disallowed_methods, reason = "a test's jobs")]
         let actor = Actor::vouched_for(Who::System(Purpose::Jobs));
         let request_id = RequestId::from_uuid(Uuid::from_u128(9));

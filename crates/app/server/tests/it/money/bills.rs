@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{RENT, Stage, minor, text};
-use crate::support::On;
+use crate::support::{On, Person};
 
 /// What a bill is before it is made, and what it must be afterwards.
 fn outline(bill: &Value) -> Value {
@@ -196,7 +196,7 @@ async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(on: 
     let (suite, closet) = (room(2 * RENT).await, room(RENT / 2).await);
 
     // The second month begins on the 20th of February, and a February has 28 days: five nights, then 23 at the new price.
-    stage.app.clock.advance(std::time::Duration::from_hours(36 * 24));
+    let (stage, guest) = later(stage, guest, 36).await;
     let body = json!({ "room_id": suite });
     let moved = stage.app.put(&path).by(&stage.admin).seen(3).json(body).told().await.is(200).data().clone();
     let part = |days: i64, price: i64| (price * (28 + days) * 2 + 28) / 56;
@@ -218,7 +218,7 @@ async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(on: 
 
     // Into the closet on the day before the end of the second month, and gone ten days later: nothing comes back of what was
     // slept before.
-    stage.app.clock.advance(std::time::Duration::from_hours(22 * 24));
+    let (stage, guest) = later(stage, guest, 22).await;
     let body = json!({ "room_id": closet });
     let cheaper = stage.app.put(&path).by(&stage.admin).seen(4).json(body).told().await.is(200).data().clone();
     assert_eq!(cheaper["earlier_prices"].as_array().unwrap().len(), 2);
@@ -226,7 +226,7 @@ async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(on: 
     assert_eq!((minor(&bills[0]["total"]), minor(&bills[2]["total"])), (RENT, RENT / 2));
     let one_night = (2 * RENT - RENT / 2 + 14) / 28;
     assert!((second - one_night - minor(&bills[1]["total"])).abs() <= 1, "{bills:?}");
-    stage.app.clock.advance(std::time::Duration::from_hours(10 * 24));
+    let (stage, _guest) = later(stage, guest, 10).await;
     let left = stage.app.put(&format!("{path}/check-out")).by(&stage.admin).seen(5).told().await.is(200);
     let bills = stage.invoices(&booking).await;
     assert_eq!(rent(&bills), minor(&left.data()["total_price"]));
@@ -234,6 +234,14 @@ async fn who_moves_to_another_room_owes_each_night_by_the_price_of_its_room(on: 
     assert_eq!(minor(&bills[2]["total"]), (RENT / 2 * 9 * 2 + 31) / 62);
     stage.the_books_are_right().await;
     stage.app.end().await;
+}
+
+/// The same people so many days later, with new sessions.
+async fn later(stage: Stage, guest: Person, days: u64) -> (Stage, Person) {
+    stage.app.clock.advance(std::time::Duration::from_hours(24 * days));
+    let again = async |person: &Person| stage.app.session_of(person.id, person.email.clone(), person.hostel).await;
+    let (admin, student, guest) = (again(&stage.admin).await, again(&stage.student).await, again(&guest).await);
+    (Stage { admin, student, ..stage }, guest)
 }
 
 /// A bill as it was made, with what was paid of it since.

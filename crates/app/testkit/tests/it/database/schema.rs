@@ -42,6 +42,7 @@ async fn hostels_from_before_are_priced_by_the_rule_there_was() {
         let hostel = owner.id(hostel.uuid());
         // What the third migration finds: no column, and no mark of its own or of what came after it.
         owner.run("ALTER TABLE hostel_settings DROP COLUMN proration").await;
+        owner.run("ALTER TABLE bookings DROP COLUMN earlier_prices").await;
         for index in ["ix_payment_inbox__over", "ix_payment_inbox__put_aside", "ix_refunds__attention"] {
             owner.run(format!("DROP INDEX {index}")).await;
         }
@@ -53,7 +54,7 @@ async fn hostels_from_before_are_priced_by_the_rule_there_was() {
         }
         owner.run("DELETE FROM schema_migrations WHERE version >= 'm0003'").await;
         owner.run("DELETE FROM schema_marks WHERE migration >= 'm0003'").await;
-        assert_eq!(schema::migrate(&store.url()).await.expect("the schema is brought up"), 2);
+        assert_eq!(schema::migrate(&store.url()).await.expect("the schema is brought up"), 3);
         let rule = format!("SELECT proration FROM hostel_settings WHERE hostel_id = {hostel}");
         assert_eq!(owner.texts(rule).await, [["calendar_days"]]);
         let other = format!("UPDATE hostel_settings SET proration = 'nightly' WHERE hostel_id = {hostel}");
