@@ -72,7 +72,7 @@
 //!     total_price: Money::new(90_000, Currency::GHS),
 //!     state: StayState::Holding,
 //! };
-//! memory.put_stay(hostel, stay);
+//! memory.put_stay(hostel, stay.clone());
 //! let mut uow = BillingUows::begin(&memory, &system).await?;
 //! stays::follow(&mut *uow, &ambient, &stay).await?;
 //! uow.commit(Outcome::done()).await?;

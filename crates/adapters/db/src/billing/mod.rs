@@ -17,13 +17,14 @@ mod terms;
 
 use async_trait::async_trait;
 use domicile_billing::{
+    Payer,
     model::House,
     ports::{
         AllocationRepository, BillingUow, BillingUows, DepositRepository, InboxRepository, InvoiceRepository, Ledger,
         PaymentRepository, QuarantineRepository, RefundRepository, StayReader, TermsRepository,
     },
 };
-use domicile_kernel::{Call, Currency, HostelDay, HostelId, Purpose, Scope, StoreError};
+use domicile_kernel::{AccountId, Call, Currency, HostelDay, HostelId, Purpose, Scope, StoreError};
 use sea_orm::Value;
 
 use crate::{database::Database, dialect::corrupt, read::day_value, uow::SqlUow};
@@ -37,6 +38,10 @@ impl BillingUow for SqlUow {
     async fn held_house(&mut self) -> Result<House, StoreError> {
         let tx = self.tx()?;
         terms::house(tx, self.hostel()?, if tx.is_postgres() { " FOR SHARE OF s" } else { "" }).await
+    }
+
+    async fn parties(&mut self, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
+        terms::parties(self.tx()?, self.hostel()?, payer).await
     }
 
     fn terms(&mut self) -> &mut dyn TermsRepository {

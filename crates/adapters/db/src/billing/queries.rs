@@ -62,15 +62,6 @@ struct PriceRow {
 }
 
 #[derive(FromQueryResult)]
-struct PartiesRow {
-    #[sea_orm(nested)]
-    house: terms::HouseRow,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    email: Option<String>,
-}
-
-#[derive(FromQueryResult)]
 struct WorkRow {
     hostel_id: Uuid,
     work: i64,
@@ -292,17 +283,7 @@ impl BillingQueries for Database {
 
     async fn parties(&self, call: &Call, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
         let read = SqlRead::begin(self, call).await?;
-        let hostel = read.hostel()?;
-        let sql = "SELECT h.name, s.currency, s.time_zone, m.first_name, m.last_name, m.email FROM hostels h \
-                   JOIN hostel_settings s ON s.hostel_id = h.id \
-                   LEFT JOIN memberships m ON m.hostel_id = h.id AND m.account_id = $2 WHERE h.id = $1";
-        let row = read.tx.one::<PartiesRow>(sql, [hostel.uuid().into(), payer.uuid().into()]).await.store()?;
-        let row = row.ok_or_else(|| corrupt("the settings of a hostel"))?;
-        let payer = row.email.map(|email| {
-            let name = [row.first_name, row.last_name].map(Option::unwrap_or_default).join(" ").trim().to_owned();
-            Payer { name: (!name.is_empty()).then_some(name), email }
-        });
-        Ok((row.house.house(hostel)?, payer))
+        terms::parties(&read.tx, read.hostel()?, payer).await
     }
 
     async fn unfinished(

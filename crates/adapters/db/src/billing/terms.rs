@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use domicile_billing::{
+    Payer,
     model::{BillingTerms, House},
     ports::{TermsRepository, Written},
 };
-use domicile_kernel::{HostelId, Instant, StoreError, Text, Zone};
+use domicile_kernel::{AccountId, HostelId, Instant, StoreError, Text, Zone};
 use sea_orm::FromQueryResult;
 
 use super::{currency, whole};
@@ -16,14 +17,14 @@ use crate::{
 };
 
 #[derive(FromQueryResult)]
-pub(super) struct HouseRow {
+struct HouseRow {
     name: String,
     currency: String,
     time_zone: String,
 }
 
 impl HouseRow {
-    pub(super) fn house(self, id: HostelId) -> Result<House, StoreError> {
+    fn house(self, id: HostelId) -> Result<House, StoreError> {
         Ok(House {
             id,
             name: Text::clean(&self.name),
@@ -40,6 +41,29 @@ pub(super) async fn house(tx: &Tx, hostel: HostelId, hold: &str) -> Result<House
     );
     let row = tx.one::<HouseRow>(&sql, [hostel.uuid().into()]).await.store()?;
     row.ok_or_else(|| corrupt("the settings of a hostel"))?.house(hostel)
+}
+
+#[derive(FromQueryResult)]
+struct PartiesRow {
+    #[sea_orm(nested)]
+    house: HouseRow,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    email: Option<String>,
+}
+
+/// The hostel, and of its members the one who pays.
+pub(super) async fn parties(tx: &Tx, hostel: HostelId, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
+    let sql = "SELECT h.name, s.currency, s.time_zone, m.first_name, m.last_name, m.email FROM hostels h \
+               JOIN hostel_settings s ON s.hostel_id = h.id \
+               LEFT JOIN memberships m ON m.hostel_id = h.id AND m.account_id = $2 WHERE h.id = $1";
+    let row = tx.one::<PartiesRow>(sql, [hostel.uuid().into(), payer.uuid().into()]).await.store()?;
+    let row = row.ok_or_else(|| corrupt("the settings of a hostel"))?;
+    let payer = row.email.map(|email| {
+        let name = [row.first_name, row.last_name].map(Option::unwrap_or_default).join(" ").trim().to_owned();
+        Payer { name: (!name.is_empty()).then_some(name), email }
+    });
+    Ok((row.house.house(hostel)?, payer))
 }
 
 #[derive(FromQueryResult)]

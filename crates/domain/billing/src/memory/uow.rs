@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_lock::MutexGuardArc;
 use async_trait::async_trait;
-use domicile_kernel::{AuditEntry, HostelId, NewEvent, NewJob, Outcome, StoreError, UnitOfWork};
+use domicile_kernel::{AccountId, AuditEntry, HostelId, NewEvent, NewJob, Outcome, StoreError, UnitOfWork};
 
 use super::{AnswerKey, MemoryBilling, State};
 use crate::{
+    Payer,
     model::House,
     ports::{
         AllocationRepository, BillingUow, DepositRepository, InboxRepository, InvoiceRepository, Ledger,
@@ -85,6 +86,12 @@ impl BillingUow for MemoryUow {
 
     async fn held_house(&mut self) -> Result<House, StoreError> {
         self.house().await
+    }
+
+    async fn parties(&mut self, payer: AccountId) -> Result<(House, Option<Payer>), StoreError> {
+        let house = self.house().await?;
+        let email = self.state.around.people.get(&payer).cloned();
+        Ok((house, email.map(|email| Payer { name: None, email })))
     }
 
     fn terms(&mut self) -> &mut dyn TermsRepository {

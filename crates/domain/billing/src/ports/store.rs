@@ -1,11 +1,15 @@
 //! The stores: units of work over the money of one hostel.
 
 use async_trait::async_trait;
-use domicile_kernel::{Call, Currency, HostelId, StoreError, UnitOfWork};
+use domicile_kernel::{AccountId, Call, Currency, HostelId, StoreError, UnitOfWork};
 
-use crate::model::{
-    Account, Allocation, BillingTerms, BookingId, Deposit, DepositId, House, InboxEntry, InboxEntryId, InboxState,
-    Invoice, InvoiceId, Journal, NewInboxEntry, Payment, PaymentId, Quarantined, Refund, RefundId, StayFacts, Target,
+use crate::{
+    Payer,
+    model::{
+        Account, Allocation, BillingTerms, BookingId, Deposit, DepositId, House, InboxEntry, InboxEntryId, InboxState,
+        Invoice, InvoiceId, Journal, NewInboxEntry, Payment, PaymentId, Quarantined, Refund, RefundId, StayFacts,
+        Target,
+    },
 };
 
 /// Opens units of work on the rows of the call's hostel; in the scope [`Purpose::Payments`](domicile_kernel::Purpose), on
@@ -29,6 +33,8 @@ pub trait BillingUow: UnitOfWork {
     async fn house(&mut self) -> Result<House, StoreError>;
     /// The same, whose currency nobody changes until this unit of work has ended.
     async fn held_house(&mut self) -> Result<House, StoreError>;
+    /// Whom money goes to and who pays it, as [`BillingQueries::parties`](crate::BillingQueries::parties) tells them.
+    async fn parties(&mut self, payer: AccountId) -> Result<(House, Option<Payer>), StoreError>;
     /// The terms the hostel bills by.
     fn terms(&mut self) -> &mut dyn TermsRepository;
     /// Stays, to be read only.

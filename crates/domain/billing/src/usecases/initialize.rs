@@ -21,7 +21,7 @@ use crate::{
         Purpose,
     },
     policy,
-    ports::{BillingUow, PaymentGateway, PaymentWritten},
+    ports::{BillingUow, NewCharge, PaymentGateway, PaymentWritten},
     queries::{InitializedPayment, PaymentView, Work},
 };
 
@@ -120,9 +120,9 @@ impl Bursar {
             Err(error) => return Err(error.into()),
         };
         let beginning = wish.measure(&mut *uow, self, call).await?;
-        let payment = self.begin_payment(&mut *uow, call, &*gateway, beginning).await?;
+        let (payment, charge) = self.begin_payment(&mut *uow, call, &*gateway, beginning).await?;
         uow.commit(Outcome::of(&InitializedPayment::of(&payment))).await?;
-        self.open_checkout(call, &*gateway, payment).await
+        self.open_checkout(call, &*gateway, payment, &charge).await
     }
 
     /// The gateway that was asked for, or the usual one.
@@ -142,14 +142,14 @@ impl Bursar {
         }
     }
 
-    /// Writes a payment down, with the job that asks about it later.
+    /// Writes a payment down, with the job that asks about it later. Answers as well what the gateway is to be told of it.
     pub(crate) async fn begin_payment(
         &self,
         uow: &mut dyn BillingUow,
         call: &Call,
         gateway: &dyn PaymentGateway,
         beginning: Beginning,
-    ) -> Result<Payment, InitializeError> {
+    ) -> Result<(Payment, NewCharge), InitializeError> {
         if !gateway.takes(beginning.amount.currency()) {
             return Err(InitializeError::NoGateway);
         }
@@ -186,7 +186,8 @@ impl Bursar {
         let job: NewJob = BillingJob { hostel_id, work: Work::Verify(id) }.at(self.ambient.id(), now.plus(ASKING * 2));
         uow.enqueue(job);
         tell_payment(uow, &self.ambient, Change::PaymentInitialized, None, &payment);
-        Ok(payment)
+        let charge = self.charge_of(&payment, uow.parties(beginning.payer).await?);
+        Ok((payment, charge))
     }
 
     /// The second and third step of a payment that was written down just now: nobody else asks the gateway meanwhile.
@@ -195,14 +196,14 @@ impl Bursar {
         call: &Call,
         gateway: &dyn PaymentGateway,
         payment: Payment,
+        charge: &NewCharge,
     ) -> Result<InitializedPayment, InitializeError> {
         let pending = InitializedPayment::of(&payment);
-        // The payment is written down: what fails from here on is left to its job, and to whoever repeats.
-        let Ok(charge) = self.charge_of(call, &payment).await else { return Ok(pending) };
-        let answer = gateway.initialize(&charge).await;
+        let answer = gateway.initialize(charge).await;
         let opened = answer.as_ref().ok().map(|checkout| checkout.authorization_url.clone());
-        match self.note_opening(&Self::finishing(call), payment.id(), answer).await {
-            Ok(looked) => begun(looked, &payment),
+        // The payment is written down: what fails from here on is left to its job, and to whoever repeats.
+        match self.note_opening(&Self::finishing(call), payment, answer).await {
+            Ok(looked) => begun(looked, pending),
             Err(_not_noted) => Ok(InitializedPayment { authorization_url: opened, ..pending }),
         }
     }
@@ -239,9 +240,9 @@ impl Bursar {
     }
 }
 
-fn begun(looked: Looked, payment: &Payment) -> Result<InitializedPayment, InitializeError> {
+fn begun(looked: Looked, pending: InitializedPayment) -> Result<InitializedPayment, InitializeError> {
     match looked {
-        Looked::Unknown => Ok(InitializedPayment::of(payment)),
+        Looked::Unknown => Ok(pending),
         Looked::Known(payment) | Looked::BeingAsked(payment) | Looked::Unanswered(payment) => {
             let view = InitializedPayment::of(&payment);
             if view.payment.status == PaymentStatus::Failed { Err(declined(view.payment)) } else { Ok(view) }
@@ -290,7 +291,7 @@ pub(crate) fn positive(checks: &mut Checks, field: &str, value: Option<Money>) -
     checks.price(field, value)
 }
 
-/// Locked invoices, and which of them may be paid today.
+/// Invoices, and which of them may be paid today.
 pub(crate) struct Payable {
     pub(crate) all: Vec<Invoice>,
     may: Vec<InvoiceId>,
@@ -309,12 +310,19 @@ impl Payable {
 }
 
 impl Bill {
-    /// Locks the invoices of a bill, and finds out which of them may be paid now. Empty when there are none.
-    pub(crate) async fn lock(&self, uow: &mut dyn BillingUow, now: Instant) -> Result<Payable, StoreError> {
+    /// The invoices of a bill, and which of them may be paid now. Empty when there are none. They are locked, except that
+    /// one invoice of which only a payment is `begun`, which reserves nothing, is read as it is.
+    pub(crate) async fn payable(
+        &self,
+        uow: &mut dyn BillingUow,
+        now: Instant,
+        begun: bool,
+    ) -> Result<Payable, StoreError> {
         let terms = uow.terms().find().await?.unwrap_or_default();
         let today = if terms.advance_allowed { None } else { Some(uow.house().await?.today(now)) };
         let all = match (self, today) {
             // Where any invoice may be paid, the others do not matter.
+            (Self::Invoice(id), None) if begun => uow.invoices().find(*id).await?.into_iter().collect(),
             (Self::Invoice(id), None) => uow.invoices().lock(*id).await?.into_iter().collect(),
             (Self::Invoice(id), Some(_)) => match uow.invoices().find(*id).await? {
                 Some(named) => uow.invoices().lock_of_booking(named.record().booking_id).await?,
@@ -339,14 +347,14 @@ impl Bill {
 }
 
 impl Wish {
-    /// What can be paid of the bill, with its invoices locked.
+    /// What can be paid of the bill.
     async fn measure(
         &self,
         uow: &mut dyn BillingUow,
         bursar: &Bursar,
         call: &Call,
     ) -> Result<Beginning, InitializeError> {
-        let invoices = self.bill.lock(uow, bursar.ambient.now()).await?;
+        let invoices = self.bill.payable(uow, bursar.ambient.now(), true).await?;
         let first = invoices.all.first().ok_or_else(|| self.bill.missing())?;
         let (payer, booking) = (first.record().user_id, first.record().booking_id);
         if call.actor.account() != Some(payer) && !call.may(Permission::PaymentsReadAll) {

@@ -8,11 +8,11 @@ use domicile_kernel::{Call, Outcome, StoreError, Text};
 
 use super::settle::store;
 use crate::{
-    Bursar,
+    Bursar, Payer,
     books::{Books, broken},
     events::{Change, tell_payment},
-    model::{Payment, PaymentId, PaymentState},
-    ports::{BillingUow, ChargeStatus, Checkout, GatewayError, NewCharge},
+    model::{House, Payment, PaymentId, PaymentState},
+    ports::{BillingUow, ChargeStatus, Checkout, GatewayError, NewCharge, PaymentWritten},
     queries::InitializedPayment,
 };
 
@@ -72,15 +72,15 @@ impl Bursar {
                 Ok(Looked::Known(payment))
             }
             Err(GatewayError::Unknown) if unopened && asked < is.expires_at => {
-                let charge = self.charge_of(call, &payment).await?;
+                let charge = self.charge_of(&payment, self.queries.parties(call, is.user_id).await?);
                 let answer = gateway.initialize(&charge).await;
-                self.note_opening(finish, id, answer).await
+                self.note_opening(finish, payment, answer).await
             }
             Err(GatewayError::Unknown) if asked >= is.expires_at => {
                 self.give_up(finish, id, "The payment was not completed in time").await
             }
             // A refusal to tell is no word about the charge.
-            Err(_unanswered) if unopened => self.note_opening(finish, id, Err(GatewayError::Timeout)).await,
+            Err(_unanswered) if unopened => self.note_opening(finish, payment, Err(GatewayError::Timeout)).await,
             Err(_unanswered) => Ok(Looked::Unanswered(payment)),
         }
     }
@@ -113,10 +113,9 @@ impl Bursar {
     }
 
     /// What the gateway is told of a payment.
-    pub(crate) async fn charge_of(&self, call: &Call, payment: &Payment) -> Result<NewCharge, StoreError> {
+    pub(crate) fn charge_of(&self, payment: &Payment, (house, payer): (House, Option<Payer>)) -> NewCharge {
         let is = payment.record();
-        let (house, payer) = self.queries.parties(call, is.user_id).await?;
-        Ok(NewCharge {
+        NewCharge {
             reference: is.reference.clone(),
             amount: is.amount,
             email: payer.as_ref().map(|payer| payer.email.clone()).unwrap_or_default(),
@@ -124,7 +123,7 @@ impl Bursar {
             description: house.name.as_str().to_owned(),
             callback_url: self.callback_url.clone(),
             expires_at: is.expires_at,
-        })
+        }
     }
 
     /// Writes down what a gateway answered to opening a checkout. A refusal fails the payment; when nobody knows what the
@@ -132,11 +131,22 @@ impl Bursar {
     pub(crate) async fn note_opening(
         &self,
         finish: &Call,
-        id: PaymentId,
+        asked: Payment,
         answer: Result<Checkout, GatewayError>,
     ) -> Result<Looked, StoreError> {
         let now = self.ambient.now();
+        let id = asked.id();
         let mut uow = self.uows.begin(finish).await?;
+        if let Ok(checkout) = &answer {
+            // Hardly ever did anybody touch it meanwhile, and then nothing has to be read again.
+            let after = asked.opened(checkout.authorization_url.clone(), now);
+            if uow.payments().update(&after).await? == PaymentWritten::Written {
+                uow.commit(Outcome::of(&InitializedPayment::of(&after))).await?;
+                return Ok(Looked::Known(after));
+            }
+            uow.rollback().await?;
+            uow = self.uows.begin(finish).await?;
+        }
         let payment = uow.payments().lock(id).await?.ok_or(StoreError::Stale)?;
         let is = payment.record();
         if !matches!(is.state, PaymentState::Pending) || is.authorization_url.is_some() {

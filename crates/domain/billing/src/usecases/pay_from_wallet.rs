@@ -87,7 +87,7 @@ impl Bursar {
         let payer = call.account()?;
         let (invoice_id, asked) = command.check()?;
         let mut uow = self.uows.begin(call).await?;
-        let mut invoices = Bill::Invoice(invoice_id).lock(&mut *uow, self.ambient.now()).await?;
+        let mut invoices = Bill::Invoice(invoice_id).payable(&mut *uow, self.ambient.now(), false).await?;
         let place = invoices.all.iter().position(|invoice| invoice.id() == invoice_id);
         let first = invoices.before(invoice_id);
         let invoice = place.map(|place| invoices.all.swap_remove(place)).ok_or(PayFromWalletError::InvoiceNotFound)?;

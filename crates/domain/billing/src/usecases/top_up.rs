@@ -37,9 +37,9 @@ impl Bursar {
         };
         let amount = command.check(uow.held_house().await?.currency)?;
         let beginning = Beginning { purpose: Purpose::WalletTopup, payer, booking_id: None, invoice_id: None, amount };
-        let payment = self.begin_payment(&mut *uow, call, &*gateway, beginning).await?;
+        let (payment, charge) = self.begin_payment(&mut *uow, call, &*gateway, beginning).await?;
         uow.commit(Outcome::of(&InitializedPayment::of(&payment))).await?;
-        self.open_checkout(call, &*gateway, payment).await
+        self.open_checkout(call, &*gateway, payment, &charge).await
     }
 }
 

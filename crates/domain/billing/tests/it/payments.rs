@@ -1,5 +1,7 @@
 //! Beginning to pay, paying, being declined.
 
+use std::sync::Arc;
+
 use domicile_billing::{InitializePayment, InvoiceView, PayFromWallet, UpdateTerms, model::Account};
 use domicile_kernel::{Currency, Detail, Fault, Feature, Money};
 use pollster::block_on;
@@ -38,6 +40,29 @@ fn an_invoice_is_paid_by_the_gateway() {
         let audience = format!("person:{}:payments:read:all", house.student_id(0));
         assert_eq!(event.audience.encode(), audience);
         assert_eq!(house.events("invoice.paid").len(), 1);
+    });
+}
+
+#[test]
+fn what_was_paid_before_its_page_is_noted_is_told_as_paid() {
+    block_on(async {
+        let house = Arc::new(House::new());
+        let stay = house.agreed(0).await;
+        let invoice = &house.invoices(&stay).await[0];
+        let there = Arc::clone(&house);
+        house.gateway.meanwhile("initialize", move || {
+            block_on(async {
+                let reference = there.gateway.references().remove(0);
+                there.gateway.pay(&reference);
+                there.deliver(&reference).await;
+                there.work().await;
+            });
+        });
+        let begun = house.begin(invoice, None).await;
+        assert_eq!((begun.payment.status.as_str(), begun.authorization_url), ("completed", None));
+        assert_eq!(house.payment(&begun.payment).await, begun.payment);
+        assert_eq!(sums(&house.invoices(&stay).await)[0], (45_000, 45_000, "paid"));
+        assert_eq!(house.journals("charge:"), 1);
     });
 }
 

@@ -158,6 +158,7 @@ async fn each_method_of_billing_makes_as_many_round_trips_as_the_table_says() {
         let mut uow = BillingUows::begin(db, &call).await.unwrap();
         count!(count, 1, "house", uow.house().await);
         count!(count, 1, "held_house", uow.held_house().await);
+        count!(count, 1, "parties", uow.parties(user_id).await);
         count!(count, 1, "terms.find", uow.terms().find().await);
         let terms = BillingTerms { version: 1, updated_at: Some(now), ..BillingTerms::default() };
         assert_eq!(count!(count, 1, "terms.put", uow.terms().put(&terms).await), Written::Written);
@@ -291,7 +292,7 @@ async fn each_method_of_billing_makes_as_many_round_trips_as_the_table_says() {
             db.movements(&call, user_id, now, now.plus(std::time::Duration::from_secs(1))).await
         );
         count!(count, 2, "stay", db.stay(&call, records.booking_id).await);
-        count!(count, 2, "parties", db.parties(&call, user_id).await);
+        count!(count, 2, "parties", BillingQueries::parties(db, &call, user_id).await);
         count!(count, 2, "unfinished", db.unfinished(&installation, now, None, 10).await);
         assert!(count.wrong.is_empty(), "on {:?}:\n{}", db.backend(), count.wrong.join("\n"));
     }
