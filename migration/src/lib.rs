@@ -1,6 +1,6 @@
 //! The schema's one history, for PostgreSQL and SQLite alike.
 //!
-//! Each migration says which release of the binary is the oldest that can still work with it ([`OLDEST_BINARY`]), so that
+//! Each migration says which release of the binary is the oldest that can still work with it (`oldest_binary`), so that
 //! during a rollout the release before keeps running: expand first, contract a release later. A start is refused only when
 //! the database carries a mark above the binary's own [`RELEASE`].
 //!
@@ -19,13 +19,12 @@ mod script;
 /// This binary's release number. Raised by one with each published release.
 pub const RELEASE: i32 = 1;
 
-/// For each migration, the oldest release that works with the schema it leaves behind.
-pub const OLDEST_BINARY: &[(&str, i32)] =
-    &[("m0001_house", 1), ("m0002_billing", 1), ("m0003_proration", 1), ("m0004_upkeep", 1), ("m0005_moves", 1)];
-
-/// The text of each migration, in order.
-const SCRIPTS: &[script::Script] =
+/// Every migration, in order.
+const HISTORY: &[script::Script] =
     &[m0001_house::SCRIPT, m0002_billing::SCRIPT, m0003_proration::SCRIPT, m0004_upkeep::SCRIPT, m0005_moves::SCRIPT];
+
+/// How many migrations there are.
+pub const MIGRATIONS: usize = HISTORY.len();
 
 /// Runs the history.
 #[derive(Debug)]
@@ -34,13 +33,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m0001_house::Migration),
-            Box::new(m0002_billing::Migration),
-            Box::new(m0003_proration::Migration),
-            Box::new(m0004_upkeep::Migration),
-            Box::new(m0005_moves::Migration),
-        ]
+        HISTORY.iter().map(|script| Box::new(*script) as Box<dyn MigrationTrait>).collect()
     }
 
     fn migration_table_name() -> DynIden {
@@ -52,7 +45,7 @@ impl MigratorTrait for Migrator {
 #[must_use]
 pub fn fingerprint() -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let texts = SCRIPTS.iter().flat_map(|script| [script.tables, script.postgres, script.sqlite]);
+    let texts = HISTORY.iter().flat_map(|script| [script.tables, script.postgres, script.sqlite]);
     let policies = policies::POLICIES.iter().flat_map(|policy| [policy.table, policy.name, policy.role, policy.rule]);
     let grants = policies::GRANTS.iter().flat_map(|grant| [grant.table, grant.app, grant.system]);
     for byte in texts.chain(policies).chain(grants).flat_map(str::bytes) {

@@ -5,13 +5,15 @@ use sea_orm_migration::{
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-use crate::{
-    OLDEST_BINARY,
-    policies::{GRANTS, POLICIES, create_policy, protect},
-};
+use crate::policies::{GRANTS, POLICIES, create_policy, protect};
 
-/// The text of a migration.
+/// A migration: its name and its text.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
+    /// Under which it is known to databases.
+    pub(crate) name: &'static str,
+    /// The oldest release that works with the schema it leaves behind.
+    pub(crate) oldest_binary: i32,
     /// The tables, in words both databases read; `{…}` are the types whose names differ.
     pub(crate) tables: &'static str,
     /// What only PostgreSQL has.
@@ -20,9 +22,21 @@ pub(crate) struct Script {
     pub(crate) sqlite: &'static str,
 }
 
-impl Script {
+impl MigrationName for Script {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Script {
+    /// On SQLite too, where it is not the default: a start that is cut off must not leave half a schema behind.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     /// Makes the tables, with their policies and grants, and leaves the migration's mark.
-    pub(crate) async fn run(&self, name: &str, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let postgres = db.get_database_backend() == DbBackend::Postgres;
         if postgres {
@@ -44,13 +58,14 @@ impl Script {
             // The mark's own table is under row security now, with a policy that admits its owner.
             db.execute_unprepared("SET LOCAL row_security = on").await?;
         }
-        for (migration, oldest) in OLDEST_BINARY.iter().filter(|(of, _)| *of == name) {
-            let mark = format!("INSERT INTO schema_marks (migration, oldest_binary) VALUES ('{migration}', {oldest})");
-            db.execute_unprepared(&mark).await?;
-        }
+        let (name, oldest) = (self.name, self.oldest_binary);
+        let mark = format!("INSERT INTO schema_marks (migration, oldest_binary) VALUES ('{name}', {oldest})");
+        db.execute_unprepared(&mark).await?;
         Ok(())
     }
+}
 
+impl Script {
     /// Whether a table is one of this migration's.
     fn makes(&self, table: &str) -> bool {
         self.tables.contains(&format!("CREATE TABLE {table} ("))
@@ -85,12 +100,12 @@ fn statements(script: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{SCRIPTS, policies::GRANTS};
+    use crate::{HISTORY, policies::GRANTS};
 
     #[test]
     fn each_table_that_is_guarded_is_made_by_one_migration() {
         for grant in GRANTS {
-            let made = SCRIPTS.iter().filter(|script| script.makes(grant.table)).count();
+            let made = HISTORY.iter().filter(|script| script.makes(grant.table)).count();
             assert_eq!(made, 1, "{}", grant.table);
         }
     }
