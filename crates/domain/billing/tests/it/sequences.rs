@@ -13,5 +13,5 @@ fn two_thousand_random_sequences_of_money_operations_add_up() {
     }
     // That something happened in them: sequences of refusals alone would add up as well.
     assert!(sum.done > 40_000 && sum.refused > 5_000, "{sum:?}");
-    assert!(sum.journals > 30_000 && sum.refunds > 800 && sum.webhooks > 5_000, "{sum:?}");
+    assert!(sum.journals > 30_000 && sum.refunds > 2_500 && sum.webhooks > 5_000, "{sum:?}");
 }

@@ -9,7 +9,7 @@ use crate::{
     Webhook, Work,
     contract::{cedis, day},
     memory::{RefundMode, Trouble},
-    model::{PaymentStatus, RefundState, StayFacts, StayState},
+    model::{PaymentId, PaymentStatus, RefundState, StayFacts, StayState},
     ports::RefundStatus,
     stays::follow,
 };
@@ -308,14 +308,36 @@ impl Game<'_> {
     }
 
     /// A payment, mostly one that was paid: the others cannot be refunded.
-    async fn paid_or_any(&mut self) -> Option<crate::model::PaymentId> {
+    async fn paid_or_any(&mut self) -> Option<PaymentId> {
+        if !self.dice.chance(4) {
+            let mut paid = self.paid().await;
+            if paid.is_empty() {
+                // Most sequences are over before anything was paid by chance.
+                self.pay().await;
+                paid = self.paid().await;
+            }
+            if let Some(id) = self.dice.pick(&paid) {
+                return Some(id);
+            }
+        }
+        self.dice.pick(&self.payments).map(|(id, _)| id)
+    }
+
+    async fn paid(&self) -> Vec<PaymentId> {
         let filter = crate::PaymentFilter { status: Some(PaymentStatus::Completed), ..crate::PaymentFilter::default() };
         let page = domicile_kernel::Page { limit: 100, ..domicile_kernel::Page::first("created_at", false) };
         let paid = self.stage.world.queries().payments(&self.admin(), &filter, &page).await.unwrap().rows;
-        if !paid.is_empty() && !self.dice.chance(4) {
-            return self.dice.pick(&paid).map(|payment| payment.id);
+        paid.iter().map(|payment| payment.id).collect()
+    }
+
+    /// Something is paid from its beginning to its end, if there is anything to pay.
+    async fn pay(&mut self) {
+        let begun = self.payments.len();
+        self.begin_to_pay().await;
+        if let Some((id, reference)) = self.payments.get(begun).cloned() {
+            self.gateway.pay(&reference);
+            self.perform(BillingJob { hostel_id: self.stage.house.id, work: Work::Verify(id) }).await;
         }
-        self.dice.pick(&self.payments).map(|(id, _)| id)
     }
 
     /// The webhook that tells of a refund.
