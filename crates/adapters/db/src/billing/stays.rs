@@ -49,8 +49,8 @@ const fn state(status: BookingStatus) -> StayState {
 }
 
 pub(super) async fn find(tx: &Tx, hostel: HostelId, id: BookingId) -> Result<Option<StayFacts>, StoreError> {
-    let sql = "SELECT user_id, status, check_in_date, check_out_date, total_minor, monthly_minor, price_currency, price_rule, \
-               price_rule_version, earlier_prices FROM bookings WHERE hostel_id = $1 AND id = $2";
+    let sql = "SELECT user_id, status, check_in_date, check_out_date, total_minor, monthly_minor, price_currency, \
+               price_rule, price_rule_version, earlier_prices FROM bookings WHERE hostel_id = $1 AND id = $2";
     let row = tx.one::<StayRow>(sql, [hostel.uuid().into(), id.uuid().into()]).await.store()?;
     row.map(|row| {
         let currency = currency(&row.price_currency, "bookings.price_currency")?;

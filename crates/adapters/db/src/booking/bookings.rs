@@ -24,9 +24,8 @@ use crate::{
 
 pub(super) const COLUMNS: &str = "k.hostel_id, k.id, k.room_id, k.bed_id, k.user_id, k.status, k.check_in_date, \
     k.check_out_date, k.emergency_contact_name, k.emergency_contact_phone, k.special_requests, k.total_minor, \
-    k.monthly_minor, k.price_currency, k.price_rule, k.price_rule_version, k.earlier_prices, k.hold_until, k.moved_at, k.moved_by, \
-    k.reason, \
-    k.version, k.created_at, k.updated_at";
+    k.monthly_minor, k.price_currency, k.price_rule, k.price_rule_version, k.earlier_prices, k.hold_until, k.moved_at, \
+    k.moved_by, k.reason, k.version, k.created_at, k.updated_at";
 
 #[derive(FromQueryResult)]
 pub(super) struct BookingRow {
