@@ -147,7 +147,10 @@ impl Crowd {
         loop {
             let now = Instant::now();
             'due: while next < triggers.count && due(next) <= now {
-                let Some((wire, number)) = wires.iter_mut().find(|(wire, _)| wire.sent.is_none()) else { break };
+                // In turns: a server ends a connection that nobody uses.
+                let (later, first) = wires.split_at_mut(next % triggers.connections.max(1));
+                let mut in_turn = first.iter_mut().chain(later);
+                let Some((wire, number)) = in_turn.find(|(wire, _)| wire.sent.is_none()) else { break };
                 let mut possible = true;
                 let at = wire.send(|out| possible = trigger.request(next, out))?;
                 if !possible {
